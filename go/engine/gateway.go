@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// Gateway is everything that dce asks of a Docker engine. Docker is the real one, Fake the one for faults that a real
+// engine can't be made to show; contract_test.go runs against both. Decorators (timeouts, retries) wrap it.
+//
+// Every error is classified by errdefs (github.com/containerd/errdefs): IsNotFound, IsConflict, IsUnavailable for an
+// engine that can't be reached, IsInvalidArgument, IsInternal. Consumers declare the few methods that they use.
+type Gateway interface {
+	// Info says what engine this is: API version, cgroup driver and version. One request.
+	Info(ctx context.Context) (Info, error)
+	// Image reads one local image; IsNotFound when it is missing.
+	Image(ctx context.Context, ref string) (Image, error)
+	// Pull fetches an image with the user's registry credentials. It fails when nothing arrives for a while, not after
+	// a total time.
+	Pull(ctx context.Context, ref, platform string) error
+	// Load imports a rootfs tar as an image named ref.
+	Load(ctx context.Context, ref string, rootfs io.Reader, config container.Config) error
+	// List returns the containers that bear all of labels ("key" or "key=value"), in any state, with exit code and
+	// health of each.
+	List(ctx context.Context, labels ...string) ([]Container, error)
+	// Create makes a container from spec and returns its id. Volumes and networks must exist.
+	Create(ctx context.Context, spec *ContainerSpec) (string, error)
+	// Copy puts files into a created container.
+	Copy(ctx context.Context, id string, files []File) error
+	Start(ctx context.Context, id string) error
+	// Signal sends a signal ("SIGTERM", "15"); IsConflict or IsNotFound when the container does not run.
+	Signal(ctx context.Context, id, signal string) error
+	// Logs follows stdout and stderr of a container from its start until it ends or ctx does.
+	Logs(ctx context.Context, id string, stdout, stderr io.Writer) error
+	// Events streams container events that bear all of labels, from now on. The channel is closed when the stream
+	// breaks; the error is then in the last call of err.
+	Events(ctx context.Context, labels ...string) (events <-chan Event, err func() error)
+	// CreateNetwork and CreateVolume make what is missing; an existing one of the same name is adopted.
+	CreateNetwork(ctx context.Context, spec NetworkSpec) (id string, err error)
+	CreateVolume(ctx context.Context, spec VolumeSpec) error
+	// Objects lists networks or volumes by label.
+	Objects(ctx context.Context, kind Kind, labels ...string) ([]Object, error)
+	// Remove removes one object by force (containers with their anonymous volumes); what is already gone is no error.
+	Remove(ctx context.Context, kind Kind, id string) error
+}
+
+// Kind is a kind of object on an engine.
+type Kind string
+
+// The kinds that dce creates and removes.
+const (
+	KindContainer Kind = "container"
+	KindNetwork   Kind = "network"
+	KindVolume    Kind = "volume"
+)
+
+// Object is a network or a volume. For volumes ID is the name.
+type Object struct {
+	Kind    Kind
+	ID      string
+	Name    string
+	Created time.Time // zero where the engine does not say
+	Labels  map[string]string
+}
+
+// Info is what we need to know of an engine before a pod is created.
+type Info struct {
+	Version       string // of the engine
+	APIVersion    string // negotiated
+	CgroupDriver  string // "cgroupfs" or "systemd"
+	CgroupVersion string // "1" or "2"
+	RootDir       string
+	LiveRestore   bool
+}
+
+// Image is a local image.
+type Image struct {
+	ID      string
+	Digests []string // repo digests, empty for images that were never pushed
+	Health  bool     // the image has a healthcheck of its own
+	Volumes []string // paths of anonymous volumes
+	Stop    string   // its stop signal, empty for SIGTERM
+}
+
+// Status is where a container is, as the engine says.
+type Status string
+
+// The states of a container.
+const (
+	StatusCreated    Status = "created"
+	StatusRunning    Status = "running"
+	StatusPaused     Status = "paused"
+	StatusRestarting Status = "restarting"
+	StatusRemoving   Status = "removing"
+	StatusExited     Status = "exited"
+	StatusDead       Status = "dead"
+)
+
+// Health of a container that has a healthcheck.
+type Health string
+
+// Values of Health.
+const (
+	HealthUnknown   Health = "" // no healthcheck
+	HealthStarting  Health = "starting"
+	HealthHealthy   Health = "healthy"
+	HealthUnhealthy Health = "unhealthy"
+)
+
+// Container is one entry of List.
+type Container struct {
+	ID       string
+	Name     string // without the leading slash
+	Image    string
+	ImageID  string
+	Labels   map[string]string
+	Created  time.Time
+	Status   Status
+	Health   Health
+	ExitCode int // only where Status is exited or dead
+	Ports    []Port
+}
+
+// Port is one published port.
+type Port struct {
+	HostIP    string
+	Host      uint16
+	Container uint16
+	Protocol  string // "tcp", "udp", "sctp"
+}
+
+// Event is one container event: Action is Docker's word ("start", "die", "oom", "health_status", "destroy", …) without what
+// follows a colon; Health is set for health_status.
+type Event struct {
+	Action   string
+	ID       string
+	Labels   map[string]string // of the container
+	ExitCode int               // for "die"
+	Health   Health
+	Time     time.Time
+}
