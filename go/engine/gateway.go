@@ -33,8 +33,9 @@ type Gateway interface {
 	Start(ctx context.Context, id string) error
 	// Signal sends a signal ("SIGTERM", "15"); IsConflict or IsNotFound when the container does not run.
 	Signal(ctx context.Context, id, signal string) error
-	// Logs follows stdout and stderr of a container from its start until it ends or ctx does.
-	Logs(ctx context.Context, id string, stdout, stderr io.Writer) error
+	// Logs follows the output of a container until it ends (nil) or ctx does: all of it for a zero since, else the
+	// entries of since and later. Each entry is given to sink as it comes; an error of sink ends the call and is returned.
+	Logs(ctx context.Context, id string, since time.Time, sink func(LogEntry) error) error
 	// Events streams container events that bear all of labels, from now on. The channel is closed when the stream
 	// breaks; the error is then in the last call of err.
 	Events(ctx context.Context, labels ...string) (events <-chan Event, err func() error)
@@ -45,6 +46,14 @@ type Gateway interface {
 	Objects(ctx context.Context, kind Kind, labels ...string) ([]Object, error)
 	// Remove removes one object by force (containers with their anonymous volumes); what is already gone is no error.
 	Remove(ctx context.Context, kind Kind, id string) error
+}
+
+// LogEntry is one piece of a container's output as the engine's log driver stored it: a line with its end, or a part of
+// at most 16 KiB of a longer one (such parts bear the same Time).
+type LogEntry struct {
+	Time   time.Time // the engine's, in ns: what Logs takes as since; zero for a container with a TTY, whose stream has no frames
+	Stderr bool      // false for stdout and for all output of a TTY
+	Data   []byte    // valid only during the call of sink
 }
 
 // Kind is a kind of object on an engine.
