@@ -146,6 +146,7 @@ type Port struct {
 type Event struct {
 	Action   string
 	ID       string
+	Name     string            // of the container, without the leading slash
 	Labels   map[string]string // of the container
 	ExitCode int               // for "die"
 	Health   Health
