@@ -45,6 +45,7 @@ type Status struct {
 	Reason  Reason
 	Message string // one sentence
 	Healthy *bool  // set where the pod has a healthcheck
+	Service string // the service that ended the pod, empty where none did
 }
 
 // Kind says when a pod ends.

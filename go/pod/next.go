@@ -1,0 +1,179 @@
+package pod
+
+import (
+	"time"
+
+	"github.com/dce-go/dce/go/engine"
+)
+
+// next decides what an event does to a pod. It is pure: the same state and event always give the same answer.
+//
+//	received ─Launch─► preparing ─Prepared─► pulling ─Stage─► creating ─Stage─► starting ─Up─► running
+//	    │                  │                    │                │                 │              │
+//	    └──────────────────┴────────────────────┴───────┬────────┴─────────────────┴──────────────┘
+//	         Kill, Shutdown, LaunchFailed, LaunchTimeout, EngineLost, InfraExited,
+//	         Exited of an essential container, HealthChanged to unhealthy
+//	                                                    ▼
+//	                                                stopping ─Stopped─► finished | failed | killed ─Removed─► end
+//
+// TASK_STARTING is reported on leaving received, TASK_RUNNING on entering running, the terminal state on leaving
+// stopping, when no container of the pod runs any more. Once stopping, the outcome is settled: a later event can make the
+// stop shorter and nothing else. Events that are late for the phase change nothing.
+func next(s State, e Event) (State, []Action) {
+	switch e := e.(type) {
+	case Launch:
+		if s.Phase != PhaseReceived {
+			return s, nil
+		}
+		s.Phase = PhasePreparing
+		return s, []Action{DoReport{Status{State: Starting, Message: "The pod is being prepared."}}, DoPrepare{}}
+	case Prepared:
+		if s.Phase != PhasePreparing {
+			return s, nil
+		}
+		s.Phase, s.Members = PhasePulling, members(e.Spec)
+		return s, []Action{DoUp{}}
+	case StageBegan:
+		return stageBegan(s, e.Stage), nil
+	case Up:
+		return up(s)
+	case Ran:
+		if m, ok := s.Members[e.Name]; ok && !s.Phase.Ended() {
+			m.Seen = true
+			return s.with(e.Name, m), nil
+		}
+		return s, nil
+	case Exited:
+		return exited(s, e)
+	case HealthChanged:
+		return healthChanged(s, e)
+	case InfraExited:
+		return fail(s, infraExited(e))
+	case LaunchFailed:
+		return fail(s, launchFailed(e))
+	case LaunchTimeout:
+		if !s.Phase.launching() {
+			return s, nil
+		}
+		return fail(s, launchTimeout(s, e))
+	case EngineLost:
+		return fail(s, engineLost(e))
+	case Kill:
+		return kill(s, e.Grace, killed(s))
+	case Shutdown:
+		return kill(s, &e.Grace, shutDown())
+	case Stopped:
+		return stopped(s, e)
+	case Removed:
+		if !s.Phase.Ended() {
+			return s, nil
+		}
+		return s, []Action{DoEnd{}}
+	}
+	return s, nil
+}
+
+func stageBegan(s State, stage engine.Stage) State {
+	order := map[Phase]int{PhasePulling: 1, PhaseCreating: 2, PhaseStarting: 3}
+	to := map[engine.Stage]Phase{
+		engine.StagePull: PhasePulling, engine.StageCreate: PhaseCreating, engine.StageStart: PhaseStarting,
+	}[stage]
+	if order[s.Phase] > 0 && order[to] > order[s.Phase] { // stages overlap: never back
+		s.Phase = to
+	}
+	return s
+}
+
+func up(s State) (State, []Action) {
+	if !s.Phase.launching() || s.Phase == PhasePreparing {
+		return s, nil
+	}
+	s.Phase, s.Healthy = PhaseRunning, s.health()
+	actions := []Action{DoReport{running(s)}}
+	if s.Rules.Kind == Job && s.complete() { // the job was over before everything was up
+		stopping, more := stop(s, finished(), nil)
+		return stopping, append(actions, more...)
+	}
+	return s, actions
+}
+
+func exited(s State, e Exited) (State, []Action) {
+	m, ok := s.Members[e.Name]
+	if !ok || s.Phase.Ended() || m.Exited {
+		return s, nil
+	}
+	m.Seen, m.Exited, m.ExitCode, m.OOM = true, true, e.ExitCode, e.OOM
+	s = s.with(e.Name, m)
+	if s.Phase == PhaseStopping {
+		return s, nil
+	}
+	bad := e.ExitCode != 0 || e.Gone
+	switch {
+	case m.Init && bad, m.Essential && bad, m.Essential && s.Rules.Kind == Service:
+		return fail(s, exitedStatus(s, m, e))
+	case s.Phase == PhaseRunning && s.Rules.Kind == Job && s.complete():
+		return stop(s, finished(), nil)
+	}
+	return s, nil
+}
+
+func healthChanged(s State, e HealthChanged) (State, []Action) {
+	m, ok := s.Members[e.Name]
+	if !ok || m.Health == e.Health || s.Phase == PhaseStopping || s.Phase.Ended() {
+		return s, nil
+	}
+	m.Health = e.Health
+	s = s.with(e.Name, m)
+	if e.Health == engine.HealthUnhealthy && !s.Rules.ReportUnhealthy {
+		return fail(s, unhealthy(m))
+	}
+	if now := s.health(); s.Phase == PhaseRunning && now != nil && (s.Healthy == nil || *s.Healthy != *now) {
+		s.Healthy = now
+		return s, []Action{DoReport{healthReport(s, m)}}
+	}
+	return s, nil
+}
+
+// fail stops a pod that is not stopping yet.
+func fail(s State, outcome Status) (State, []Action) {
+	if s.Phase == PhaseStopping || s.Phase.Ended() {
+		return s, nil
+	}
+	return stop(s, outcome, nil)
+}
+
+// kill stops a pod, or shortens the stop that is under way.
+func kill(s State, grace *time.Duration, outcome Status) (State, []Action) {
+	switch {
+	case s.Phase.Ended():
+		return s, nil
+	case s.Phase == PhaseStopping:
+		if grace == nil {
+			return s, nil
+		}
+		return s, []Action{DoShorten{*grace}}
+	}
+	var actions []Action
+	if s.Rules.KillingState {
+		actions = append(actions, DoReport{Status{State: Killing, Message: outcome.Message, Healthy: s.Healthy}})
+	}
+	s, more := stop(s, outcome, grace)
+	return s, append(actions, more...)
+}
+
+func stop(s State, outcome Status, grace *time.Duration) (State, []Action) {
+	if grace == nil && s.Rules.StopGrace > 0 {
+		grace = &s.Rules.StopGrace
+	}
+	s.Phase, s.Outcome = PhaseStopping, outcome
+	return s, []Action{DoStop{grace}}
+}
+
+func stopped(s State, e Stopped) (State, []Action) {
+	if s.Phase != PhaseStopping {
+		return s, nil
+	}
+	s.Outcome = atTheEnd(s.Outcome, e)
+	s.Phase = map[TaskState]Phase{Finished: PhaseFinished, Failed: PhaseFailed, Killed: PhaseKilled}[s.Outcome.State]
+	return s, []Action{DoReport{s.Outcome}, DoRemove{}}
+}

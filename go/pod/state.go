@@ -1,0 +1,115 @@
+package pod
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/dce-go/dce/go/engine"
+)
+
+// Phase is where a pod is in its life; next.go has the diagram.
+type Phase string
+
+// The phases of a pod.
+const (
+	PhaseReceived  Phase = "received"
+	PhasePreparing Phase = "preparing"
+	PhasePulling   Phase = "pulling"
+	PhaseCreating  Phase = "creating"
+	PhaseStarting  Phase = "starting"
+	PhaseRunning   Phase = "running"
+	PhaseStopping  Phase = "stopping"
+	PhaseFinished  Phase = "finished"
+	PhaseFailed    Phase = "failed"
+	PhaseKilled    Phase = "killed"
+)
+
+// Ended says that the terminal update has been sent; what is left is removal.
+func (p Phase) Ended() bool { return p == PhaseFinished || p == PhaseFailed || p == PhaseKilled }
+
+// launching says that the pod has been asked for and is not up yet.
+func (p Phase) launching() bool {
+	return p == PhasePreparing || p == PhasePulling || p == PhaseCreating || p == PhaseStarting
+}
+
+// Rules are what the task and the configuration decide about a pod. They do not change while it lives.
+type Rules struct {
+	Kind            Kind
+	ReportUnhealthy bool          // monitor.unhealthy: report; else an unhealthy container fails the pod
+	KillingState    bool          // the framework has the capability TASK_KILLING_STATE
+	StopGrace       time.Duration // for stops that Mesos gives no grace for; 0: as long as the services ask for
+}
+
+// State is all that next knows of a pod. It is a value: next never changes the one it was given.
+type State struct {
+	Rules   Rules
+	Phase   Phase
+	Outcome Status            // what the terminal update will say, from PhaseStopping on
+	Members map[string]Member // by container name; known once the pod is prepared
+	Healthy *bool             // as last reported; nil where no member has a healthcheck
+}
+
+// Member is one service container of the pod.
+type Member struct {
+	Service   string
+	Essential bool
+	Init      bool
+	Seen      bool // it ran at least once
+	Exited    bool
+	ExitCode  int
+	OOM       bool
+	Health    engine.Health
+}
+
+// New is the state of a pod that was just received.
+func New(rules Rules) State { return State{Rules: rules, Phase: PhaseReceived} }
+
+// with returns s with one member replaced.
+func (s State) with(name string, m Member) State {
+	s.Members = maps.Clone(s.Members)
+	s.Members[name] = m
+	return s
+}
+
+// members returns the members of spec, infra left out: its end is judged apart.
+func members(spec engine.PodSpec) map[string]Member {
+	out := make(map[string]Member, len(spec.Services))
+	for _, c := range spec.Services {
+		out[c.Name] = Member{Service: c.Service, Essential: c.Essential, Init: c.Init}
+	}
+	return out
+}
+
+// complete says that a job has done its work: every essential container exited, all with 0.
+func (s State) complete() bool {
+	done := false
+	for _, m := range s.Members {
+		if !m.Essential {
+			continue
+		}
+		if !m.Exited || m.ExitCode != 0 {
+			return false
+		}
+		done = true
+	}
+	return done
+}
+
+// health sums up the members: nil where none has a healthcheck, false where one of them is unhealthy.
+func (s State) health() *bool {
+	var sum *bool
+	for _, m := range s.Members {
+		switch {
+		case m.Exited || m.Health == engine.HealthUnknown || m.Health == engine.HealthStarting:
+		case m.Health == engine.HealthUnhealthy:
+			return new(false)
+		default:
+			sum = new(true)
+		}
+	}
+	return sum
+}
+
+// names returns the container names in order, so that nothing depends on the order of a map.
+func (s State) names() []string { return slices.Sorted(maps.Keys(s.Members)) }

@@ -1,0 +1,140 @@
+package pod
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/engine"
+)
+
+// The sentences and reasons of the updates, one function a cause.
+
+func running(s State) Status {
+	return Status{State: Running, Message: "Every service of the pod is up.", Healthy: s.Healthy}
+}
+
+func finished() Status {
+	return Status{State: Finished, Message: "Every essential service of the pod has exited with code 0."}
+}
+
+func killed(s State) Status {
+	if s.Phase == PhaseRunning {
+		return Status{State: Killed, Message: "The pod was killed on request."}
+	}
+	return Status{State: Killed, Reason: ReasonKilledInLaunch,
+		Message: fmt.Sprintf("The pod was killed on request while it was %s.", s.Phase)}
+}
+
+func shutDown() Status {
+	return Status{State: Killed, Reason: ReasonExecutorEnded, Message: "The pod was stopped because its executor was told to shut down."}
+}
+
+func launchFailed(e LaunchFailed) Status {
+	return Status{State: Failed, Reason: reasonOf(e.Err, ReasonLaunchFailed), Message: sentence(e.Err.Error())}
+}
+
+func launchTimeout(s State, e LaunchTimeout) Status {
+	var waiting []string
+	for _, name := range s.names() {
+		if m := s.Members[name]; !m.Exited && (!m.Seen || m.Health == engine.HealthStarting) {
+			waiting = append(waiting, m.Service)
+		}
+	}
+	what := "the pod"
+	if len(waiting) > 0 {
+		what = "service " + strings.Join(waiting, ", ")
+	}
+	return Status{State: Failed, Reason: ReasonLaunchFailed, Message: fmt.Sprintf(
+		"The pod was still %s after %v, waiting for %s; look at its logs, or raise launch.timeout.", s.Phase, e.After, what)}
+}
+
+func engineLost(e EngineLost) Status {
+	return Status{State: Failed, Reason: ReasonLaunchFailed, Message: sentence(fmt.Sprintf(
+		"the Docker engine has not answered for %v (%v); see that dockerd runs, or raise engine.lost_timeout", e.For.Round(time.Second), e.Err))}
+}
+
+func infraExited(e InfraExited) Status {
+	return Status{State: Failed, Reason: ReasonCommandFailed, Message: fmt.Sprintf(
+		"The pod's infra container, which holds its network, %s; it must have been stopped from outside.", ending(e.ExitCode))}
+}
+
+func exitedStatus(s State, m Member, e Exited) Status {
+	msg := fmt.Sprintf("service %s %s", m.Service, ending(e.ExitCode))
+	switch {
+	case e.Gone:
+		msg = fmt.Sprintf("the container of service %s was removed from outside", m.Service)
+	case m.Init:
+		msg += ", and other services wait for its successful completion"
+	case e.ExitCode == 0:
+		msg += ", and a service pod needs it to go on running (a pod that is to end says dce.pod.kind=job)"
+	}
+	reason := ReasonCommandFailed
+	if s.Phase != PhaseRunning {
+		reason = ReasonLaunchFailed
+	}
+	return Status{State: Failed, Reason: reason, Message: sentence(msg), Service: m.Service}
+}
+
+func unhealthy(m Member) Status {
+	return Status{State: Failed, Reason: ReasonHealth, Healthy: new(false), Service: m.Service, Message: fmt.Sprintf(
+		"Service %s is unhealthy: its healthcheck failed too often; look at logs/%s.log, or raise its retries or start_period.",
+		m.Service, m.Service)}
+}
+
+func healthReport(s State, m Member) Status {
+	st := Status{State: Running, Reason: ReasonHealth, Healthy: s.Healthy, Message: "Every service of the pod is healthy."}
+	if !*s.Healthy {
+		st.Message = fmt.Sprintf("Service %s is unhealthy.", m.Service)
+	}
+	return st
+}
+
+// atTheEnd adds to the outcome what an operator must know of the end.
+func atTheEnd(st Status, e Stopped) Status {
+	if len(e.Tail) > 0 {
+		st.Message += fmt.Sprintf(" Its last output: %q.", strings.Join(e.Tail, "\n"))
+	}
+	if len(e.Report.Overran) > 0 {
+		st.Message += fmt.Sprintf(" Killed after the grace period: %s.", strings.Join(e.Report.Overran, ", "))
+	}
+	if e.Report.Err != nil {
+		st.Message += " Not everything could be stopped: " + sentence(e.Report.Err.Error())
+	}
+	return st
+}
+
+// ending says in words how a process ended. Docker reports a death by signal N as 128+N.
+func ending(code int) string {
+	if sig := syscall.Signal(code - 128); code > 128 && unix.SignalName(sig) != "" {
+		return fmt.Sprintf("exited with code %d (%s)", code, unix.SignalName(sig))
+	}
+	return fmt.Sprintf("exited with code %d", code)
+}
+
+func reasonOf(err error, other Reason) Reason {
+	var r interface{ Reason() string }
+	if errors.As(err, &r) && r.Reason() != "" {
+		return Reason(r.Reason())
+	}
+	return other
+}
+
+// sentence makes a sentence of an error text. A first word that is a name (a file, an address) keeps its case.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return s
+	}
+	if first, _, _ := strings.Cut(s, " "); !strings.ContainsAny(first, "./:_-\"") {
+		s = strings.ToUpper(s[:1]) + s[1:]
+	}
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
