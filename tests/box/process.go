@@ -23,12 +23,13 @@ type process struct {
 	done chan struct{}
 }
 
-// spawn starts a daemon in a session of its own, so that a Ctrl-C on the terminal reaches us and not it.
+// spawn starts a daemon, by name or path, in a session of its own, so that a Ctrl-C on the terminal reaches us and not it.
 func spawn(p paths, name string, args ...string) (*process, error) {
 	bin, err := find(name)
 	if err != nil {
 		return nil, err
 	}
+	name = filepath.Base(bin)
 	log, err := os.Create(p.log(name))
 	if err != nil {
 		return nil, err

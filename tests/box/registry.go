@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/dce-go/dce/tests/debian"
 )
 
 // Registry is a private image registry on loopback, which every engine takes without TLS.
@@ -29,7 +31,11 @@ http: {addr: "127.0.0.1:0"}
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	proc, err := spawn(paths{data: dir}, "docker-registry", "serve", file)
+	bin, err := registryProgram(ctx)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := spawn(paths{data: dir}, bin, "serve", file)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +54,19 @@ http: {addr: "127.0.0.1:0"}
 		return nil
 	})
 	return r, err
+}
+
+// registryProgram is the host's docker-registry, or one that is fetched: the package would start a daemon.
+func registryProgram(ctx context.Context) (string, error) {
+	if bin, err := find("docker-registry"); err == nil {
+		return bin, nil
+	}
+	checkout, err := Checkout()
+	if err != nil {
+		return "", err
+	}
+	debs, err := debian.Unpack(ctx, checkout, "docker-registry", "")
+	return filepath.Join(debs, "usr", "bin", "docker-registry"), err
 }
 
 // Stop ends the registry. Its data stays in its folder.
