@@ -46,6 +46,9 @@ type Status struct {
 	Message string // one sentence
 	Healthy *bool  // set where the pod has a healthcheck
 	Service string // the service that ended the pod, empty where none did
+
+	Labels map[string]string // of the update, light-weight: master and agent keep them in memory
+	Data   []byte            // of the update, for the framework
 }
 
 // Kind says when a pod ends.
