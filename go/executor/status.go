@@ -1,0 +1,93 @@
+package executor
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/dce-go/dce/go/pod"
+)
+
+// stamp is what makes a status an update of this executor at this time.
+type stamp struct {
+	executor string
+	pid      int
+	at       time.Time
+	uuid     uuid.UUID
+}
+
+// newStatus says in Mesos' terms how a task is. The agent adds the rest itself: agent id, cgroup and, as network_infos is left
+// empty, its own address. container_id stays unset: with it the agent would look for a nested container of that id
+// (src/slave/slave.cpp, Slave::statusUpdate).
+func newStatus(task string, s pod.Status, by stamp) mesos.TaskStatus {
+	pid := uint32(by.pid) //nolint:gosec // a pid is never negative
+	at := float64(by.at.UnixMicro()) / 1e6
+	reason, message := statusReason(s.Reason, s.Message)
+	status := mesos.TaskStatus{
+		TaskID:          mesos.TaskID{Value: task},
+		State:           taskState(s.State).Enum(),
+		Source:          mesos.SOURCE_EXECUTOR.Enum(),
+		Reason:          reason,
+		ExecutorID:      &mesos.ExecutorID{Value: by.executor},
+		Timestamp:       &at,
+		UUID:            by.uuid[:],
+		Healthy:         s.Healthy,
+		Labels:          statusLabels(s.Labels),
+		Data:            s.Data,
+		ContainerStatus: &mesos.ContainerStatus{ExecutorPID: &pid},
+	}
+	if message != "" {
+		status.Message = &message
+	}
+	return status
+}
+
+// taskState fails for a word that is none of Mesos': saying that the task goes on would be worse.
+func taskState(s pod.TaskState) mesos.TaskState {
+	if state, ok := mesos.TaskState_value["TASK_"+string(s)]; ok && state != int32(mesos.TASK_STAGING) {
+		return mesos.TaskState(state)
+	}
+	return mesos.TASK_FAILED
+}
+
+// statusReason finds Mesos' number of a reason. Where mesos-go knows none, the message names it.
+func statusReason(reason pod.Reason, message string) (*mesos.TaskStatus_Reason, string) {
+	if reason == pod.ReasonNone {
+		return nil, message
+	}
+	name := string(reason)
+	// mesos.proto of API v1 calls the agent so in its newer names only.
+	value, ok := mesos.TaskStatus_Reason_value[strings.Replace(name, "REASON_SLAVE_", "REASON_AGENT_", 1)]
+	if !ok {
+		return nil, strings.TrimSpace(message + " (" + name + ")")
+	}
+	return mesos.TaskStatus_Reason(value).Enum(), message
+}
+
+func statusLabels(labels map[string]string) *mesos.Labels {
+	if len(labels) == 0 {
+		return nil
+	}
+	out := &mesos.Labels{}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		out.Labels = append(out.Labels, mesos.Label{Key: key, Value: new(labels[key])})
+	}
+	return out
+}
+
+// invalid is the status of a task that could not even be launched.
+func invalid(err error) pod.Status {
+	s := pod.Status{State: pod.Failed, Reason: pod.ReasonInvalid, Message: err.Error()}
+	if r, ok := errors.AsType[interface {
+		error
+		Reason() string
+	}](err); ok && r.Reason() != "" {
+		s.Reason = pod.Reason(r.Reason())
+	}
+	return s
+}
