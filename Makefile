@@ -1,0 +1,71 @@
+# Everything that people and CI type. Each target does its own set-up; a second call costs nothing.
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+PREFIX  ?= /usr/local
+TOOLS   := build/tools
+BOX     := $(TOOLS)/box
+
+# Same code, same bytes: no paths of this machine, no cgo, no symbols.
+STATIC  := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+GOLANGCI_LINT := v2.15.0
+
+.PHONY: help setup build run test test-all bench lint clean install FORCE
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the tests need from Debian's packages
+	@tests/setup.sh test
+
+build: bin/dce bin/dce-executor ## build bin/dce and bin/dce-executor, both static
+
+bin/dce bin/dce-executor: bin/%: go/pause/pause FORCE
+	$(STATIC) -o $@ ./go/cmd/$*
+
+# The line of the file's own comment.
+go/pause/pause: go/pause/pause.c
+	@tests/setup.sh run
+	gcc -Os -static -nostdlib -ffreestanding -fno-pie -no-pie -fno-ident -fno-stack-protector \
+	  -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack -s \
+	  -Wall -Wextra -Werror -o $@ $<
+
+$(TOOLS)/%: FORCE | go/pause/pause
+	@go build -o $@ ./tests/cmd/$*
+
+run: ## run the example as a task, with the engine that is there or a private one
+	@tests/setup.sh run
+	@$(MAKE) --no-print-directory -s build $(BOX) $(TOOLS)/demo
+	@$(BOX) run --name run --images -- $(TOOLS)/demo
+
+test: ## check the format, vet, and run all tests in a private engine, with the race detector
+	@tests/setup.sh test
+	@$(MAKE) --no-print-directory build $(BOX)
+	@tests/format.sh
+	go vet ./...
+	$(BOX) run --name test --private --images --clean -- go test -race -timeout 30m ./...
+
+test-all: lint test ## lint and test
+
+bench: ## measure against docker compose, in a private engine
+	@tests/setup.sh test
+	@$(MAKE) --no-print-directory build $(BOX)
+	$(BOX) run --name bench --private --images --clean -- go test -run '^$$' -bench . -timeout 30m ./tests/bench/...
+
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## check the format, and the code by the rules in .golangci.yml
+	@tests/setup.sh lint
+	@tests/format.sh
+	shellcheck tests/*.sh .ci/run
+	$< run ./...
+
+$(TOOLS)/golangci-lint-%:
+	GOBIN=$(CURDIR)/$(TOOLS) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
+	mv $(TOOLS)/golangci-lint $@
+
+install: build ## install the programs below $(DESTDIR)$(PREFIX)
+	install -D -m 755 bin/dce $(DESTDIR)$(PREFIX)/bin/dce
+	install -D -m 755 bin/dce-executor $(DESTDIR)$(PREFIX)/bin/dce-executor
+
+clean: ## end what killed runs left, and remove everything that was built
+	@[ ! -x $(BOX) ] || $(BOX) clean
+	rm -rf bin lib build go/pause/pause

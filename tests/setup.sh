@@ -1,0 +1,85 @@
+#!/bin/sh
+# Installs what a target of the Makefile needs from Debian's packages, where it is missing, without starting a daemon.
+# Usage: tests/setup.sh run|test|lint. A second call installs nothing and ends at once.
+set -eu
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+cd "$(dirname "$0")/.."
+
+die() {
+	printf 'set-up: %s\n' "$*" >&2
+	exit 1
+}
+
+missing=''
+need() { # need COMMAND PACKAGE: the package is missing where the command is
+	command -v "$1" >/dev/null || missing="$missing $2"
+}
+
+go_is_there() {
+	command -v go >/dev/null || die "Go is not installed or not in PATH; install the version that go.mod names, from https://go.dev/dl"
+	said=$(go list -m 2>&1) || die "this Go can't build the module ($said); install the version that go.mod names"
+}
+
+engine_may_be_there() {
+	[ -n "${DOCKER_HOST:-}" ] || [ -n "${DOCKER_CONTEXT:-}" ] || [ -S /var/run/docker.sock ]
+}
+
+# Packages start their daemons when they are installed. A private engine needs the programs only, and an engine of the host
+# is not to be restarted; so for the time of the installation the host's policy says no. Then it is put back.
+policy=/usr/sbin/policy-rc.d
+ours='# for the set-up of dce, which removes this'
+forbid_daemons() {
+	allow_daemons # what a killed set-up left
+	[ ! -e "$policy" ] || mv "$policy" "$policy.before-dce"
+	trap allow_daemons EXIT
+	trap 'exit 130' INT TERM HUP
+	printf '#!/bin/sh\n%s\nexit 101\n' "$ours" >"$policy"
+	chmod 755 "$policy"
+}
+
+allow_daemons() {
+	! grep -qsxF "$ours" "$policy" || rm "$policy"
+	[ ! -e "$policy.before-dce" ] || mv "$policy.before-dce" "$policy"
+}
+
+install_missing() {
+	command -v apt-get >/dev/null ||
+		die "there is no apt-get to install$missing with; install what these Debian packages hold by hand"
+	[ "$(id -u)" = 0 ] || die "root is needed once, to install$missing; run this with sudo, or: sudo apt-get install$missing"
+	free=$(df -Pm /usr | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge 600 ] || die "/usr has $free MiB free and$missing take up to 600; free some space"
+	echo "Installing from Debian's packages:$missing"
+	forbid_daemons
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+	log=$(mktemp)
+	# shellcheck disable=SC2086 # a list of package names
+	{
+		apt-get -q update && apt-get -q -y install --no-install-recommends --no-upgrade $missing
+	} </dev/null >"$log" 2>&1 || {
+		tail -n 20 "$log" >&2
+		die "apt-get could not install$missing; its whole output is in $log"
+	}
+	rm -f "$log"
+}
+
+go_is_there
+case ${1:-} in
+run | test)
+	need gcc gcc
+	[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+	need ip iproute2
+	if [ "$1" = test ] || ! engine_may_be_there; then
+		need dockerd docker.io
+		need containerd containerd
+		need runc runc
+		need iptables iptables
+	fi
+	;;
+lint)
+	need shellcheck shellcheck
+	need clang-format clang-format
+	;;
+*) die "usage: tests/setup.sh run|test|lint" ;;
+esac
+[ -z "$missing" ] || install_missing
