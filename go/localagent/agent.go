@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"golang.org/x/sys/unix"
 )
 
 // state of the agent, src/slave/slave.hpp, Slave::State. A real agent that is down has no process.
@@ -109,20 +110,17 @@ func (a *Agent) Close() error {
 	return a.removeRoot()
 }
 
-// removeRoot removes the agent's own, empty directories in the hierarchies. Another agent may use them as well.
+// removeRoot removes the agent's own directories in all hierarchies, also where only the engine has used them, as far as
+// they are empty: another agent may use the same. Mesos leaves its own.
 func (a *Agent) removeRoot() error {
-	roots := map[string][]string{a.cgroupPath(""): controllers}
+	roots := []string{a.cgroupPath("")}
 	if a.unified() {
-		roots = map[string][]string{a.cgroupPath(""): {""}, PodRoot: {""}}
+		roots = append(roots, PodRoot)
 	}
-	for root, names := range roots {
-		for _, name := range names {
-			hi, err := a.options.Cgroups.Hierarchy(name)
-			if err != nil {
-				return err
-			}
-			if err := os.Remove(filepath.Join(hi.Dir, root)); err != nil && !missing(err) && !busy(err) {
-				return fmt.Errorf("the agent's cgroup can't be removed: %w", err)
+	for _, hi := range a.options.Cgroups.Hierarchies() {
+		for _, root := range roots {
+			if err := unix.Rmdir(filepath.Join(hi.Dir, root)); err != nil && !missing(err) && !busy(err) {
+				return fmt.Errorf("the agent's cgroup %s in %s can't be removed: %w", root, hi.Dir, err)
 			}
 		}
 	}

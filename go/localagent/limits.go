@@ -26,36 +26,44 @@ const PodRoot = "/dce"
 // makeCgroup makes the container's cgroup. On v2 a cgroup has either processes or children with controllers, so the
 // executor goes into a leaf (src/slave/containerizer/mesos/paths.cpp, cgroups2::container) and the pod into a tree beside.
 func (a *Agent) makeCgroup(c *Container) error {
-	host := a.options.Cgroups
 	c.leaf = c.Cgroup
 	if !a.unified() {
 		return a.makeCgroup1(c)
 	}
 	c.leaf = path.Join(c.Cgroup, "leaf")
 	c.parent = path.Join(PodRoot, c.ID)
-	if err := host.Create(c.leaf, controllers2...); err != nil {
+	if err := a.createGroup(c.leaf, controllers2); err != nil {
 		return err
 	}
-	return host.Create(c.parent, controllers2...)
+	return a.createGroup(c.parent, controllers2)
 }
 
 // makeCgroup1 also sees to it that the limit of the container binds what is below it, which Mesos leaves to the kernel's
 // default; on kernels before 5.11 that is only possible where nothing was made yet. What can't be had here the executor
 // reports by itself.
 func (a *Agent) makeCgroup1(c *Container) error {
-	host := a.options.Cgroups
 	for _, group := range []string{path.Dir(c.Cgroup), c.Cgroup} {
-		if err := host.Create(group, controllers...); err != nil {
+		if err := a.createGroup(group, controllers); err != nil {
 			return err
 		}
 		var fixed *cgroup.HierarchyError
-		if err := host.EnforceHierarchy(group); errors.As(err, &fixed) {
+		if err := a.options.Cgroups.EnforceHierarchy(group); errors.As(err, &fixed) {
 			a.options.Log.WithError(err).Warn("The task's memory limit may not bind its containers")
 		} else if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// createGroup tries again where another agent removes the root that both use, which has just become empty.
+func (a *Agent) createGroup(group string, controllers []string) (err error) {
+	for range 5 {
+		if err = a.options.Cgroups.Create(group, controllers...); !missing(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // demand sums up what the executor and its tasks are given: cpus and bytes of memory.
