@@ -1,0 +1,79 @@
+package reaper
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/dce-go/dce/go/labels"
+)
+
+// Match says what a sweep is about. Empty ids match any.
+type Match struct {
+	Scope     string // the agent's work_dir, see labels.Scope; required
+	Framework string
+	Executor  string
+	Container string // Mesos container id: one run of an executor
+	Task      string
+
+	// CgroupRoots are the cgroups below which the agent, or we, keep one cgroup a run: "/mesos", "/dce". Empty where cgroups
+	// are not used: they then prove nothing, and none is removed.
+	CgroupRoots []string
+	// Before is when the reason for the sweep arose. Runs that began later are none of its business: an executor id may be
+	// used again. Zero for no such limit.
+	Before time.Time
+	// Grace is how long something just created is left alone.
+	Grace time.Duration
+	// Cause is why, for people: "the executor was removed".
+	Cause string
+}
+
+// Live names the runs (Mesos container ids) that are alive; nothing of theirs is touched.
+type Live map[string]bool
+
+// check refuses what would match more than was meant.
+func (m Match) check() error {
+	if m.Scope == "" {
+		return fmt.Errorf("a sweep needs a scope (the agent's work_dir), without it nothing is provably ours: %w", errdefs.ErrInvalidArgument)
+	}
+	for _, root := range m.CgroupRoots {
+		if !strings.HasPrefix(root, "/") || path.Clean(root) != root || root == "/" {
+			return fmt.Errorf("the cgroup root %q of a sweep is no absolute, clean path below /: %w", root, errdefs.ErrInvalidArgument)
+		}
+	}
+	return nil
+}
+
+// filter is what the engine is asked for, as few and as narrow lists as possible.
+func (m Match) filter() []string {
+	var out []string
+	for _, f := range [][2]string{
+		{labels.Scope, m.Scope}, {labels.Framework, m.Framework}, {labels.Executor, m.Executor},
+		{labels.Container, m.Container}, {labels.Task, m.Task},
+	} {
+		if f[1] != "" {
+			out = append(out, f[0]+"="+f[1])
+		}
+	}
+	return out
+}
+
+// fits says whether labels are within the match.
+func (m Match) fits(l map[string]string) bool {
+	return !slices.ContainsFunc(m.filter(), func(f string) bool {
+		key, want, _ := strings.Cut(f, "=")
+		return l[key] != want
+	})
+}
+
+// group is the cgroup of a run below a root, "" for ids that can't be a directory's name.
+func group(root, run string) string {
+	if run == "" || run == "." || run == ".." || strings.ContainsAny(run, "/\x00") {
+		return ""
+	}
+	return root + "/" + run
+}
