@@ -26,11 +26,11 @@ func (d *dockerAPI) before(version string) bool {
 	return versions.LessThan(d.cli.ClientVersion(), version)
 }
 
-// opening returns a context for a stream, and what to call once its head is there: it says whether that took too long.
-func (d *dockerAPI) opening(ctx context.Context) (stream context.Context, cancel func(), opened func() bool) {
-	stream, cancel = context.WithCancel(ctx)
-	late := time.AfterFunc(d.timeout, cancel)
-	return stream, func() { late.Stop(); cancel() }, late.Stop
+// opening returns a context for a stream, and what to call once its head is there: it says whether that was in time.
+func (d *dockerAPI) opening(ctx context.Context) (stream context.Context, cancel func(), inTime func() bool) {
+	stream, end := context.WithCancel(ctx)
+	late := time.AfterFunc(d.timeout, end)
+	return stream, func() { late.Stop(); end() }, late.Stop
 }
 
 func labelFilter(labels []string) filters.Args {

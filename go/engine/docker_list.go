@@ -14,7 +14,7 @@ import (
 )
 
 // List is one request: exit code and health are read off the text that docker ps shows (moby, daemon/container/state.go,
-// String). Only containers whose text hides them are inspected.
+// String). A container whose text has no exit code is inspected. A paused one has no health: the engine stops its checks.
 func (d *dockerAPI) List(ctx context.Context, labels ...string) ([]Container, error) {
 	found, err := d.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: labelFilter(labels)})
 	if err != nil {
@@ -24,7 +24,7 @@ func (d *dockerAPI) List(ctx context.Context, labels ...string) ([]Container, er
 	for i := range found {
 		c, told := fromSummary(&found[i])
 		if !told {
-			err := d.inspectState(ctx, &c)
+			err := d.inspectExit(ctx, &c)
 			if errdefs.IsNotFound(err) {
 				continue // removed since
 			}
@@ -37,8 +37,8 @@ func (d *dockerAPI) List(ctx context.Context, labels ...string) ([]Container, er
 	return list, nil
 }
 
-// fromSummary returns what one entry of the engine's list says; told is false where the exit code or the health has to be
-// asked for.
+// fromSummary returns what one entry of the engine's list says; told is false where the exit code has to be asked
+// for.
 func fromSummary(s *container.Summary) (c Container, told bool) {
 	c = Container{
 		ID: s.ID, Name: ownName(s.Names), Image: s.Image, ImageID: s.ImageID, Labels: s.Labels,
@@ -51,7 +51,7 @@ func fromSummary(s *container.Summary) (c Container, told bool) {
 	case StatusExited:
 		c.ExitCode, told = exitCodeIn(s.Status)
 		return c, told
-	case StatusDead, StatusPaused:
+	case StatusDead:
 		return c, false
 	default:
 		return c, true
@@ -82,19 +82,13 @@ func healthIn(status string) Health {
 	}
 }
 
-// inspectState asks for what the list did not tell.
-func (d *dockerAPI) inspectState(ctx context.Context, c *Container) error {
+// inspectExit asks for what the list did not tell.
+func (d *dockerAPI) inspectExit(ctx context.Context, c *Container) error {
 	found, err := d.cli.ContainerInspect(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	c.Status, c.ExitCode = Status(found.State.Status), 0
-	if c.Status == StatusExited || c.Status == StatusDead {
-		c.ExitCode = found.State.ExitCode
-	}
-	if h := found.State.Health; h != nil && h.Status != container.NoHealthcheck {
-		c.Health = Health(h.Status)
-	}
+	c.Status, c.ExitCode = Status(found.State.Status), found.State.ExitCode
 	return nil
 }
 

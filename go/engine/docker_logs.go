@@ -21,11 +21,11 @@ const maxFrame = 1 << 20
 // (moby, api/server/httputils/write_log_stream.go), and copying the streams would lose where entries begin.
 func (d *dockerAPI) Logs(ctx context.Context, id string, since time.Time, sink func(LogEntry) error) error {
 	call := Call{MethodLogs, KindContainer, id}
-	ctx, cancel, opened := d.opening(ctx)
+	ctx, cancel, inTime := d.opening(ctx)
 	defer cancel()
 	found, err := d.cli.ContainerInspect(ctx, id)
 	if err != nil {
-		return d.opened(opened, call, err)
+		return d.opened(inTime(), call, err)
 	}
 	tty := found.Config.Tty
 	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: !tty, Tail: "all"}
@@ -33,7 +33,7 @@ func (d *dockerAPI) Logs(ctx context.Context, id string, since time.Time, sink f
 		options.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
 	body, err := d.cli.ContainerLogs(ctx, id, options)
-	if err = d.opened(opened, call, err); err != nil {
+	if err = d.opened(inTime(), call, err); err != nil {
 		return err
 	}
 	defer body.Close()
@@ -44,8 +44,8 @@ func (d *dockerAPI) Logs(ctx context.Context, id string, since time.Time, sink f
 }
 
 // opened turns the error of a stream whose head did not come in time into that of a silent engine.
-func (d *dockerAPI) opened(opened func() bool, call Call, err error) error {
-	if inTime := opened(); !inTime && errors.Is(err, context.Canceled) {
+func (d *dockerAPI) opened(inTime bool, call Call, err error) error {
+	if !inTime && errors.Is(err, context.Canceled) {
 		return noAnswer(call, d.timeout, err)
 	}
 	return err

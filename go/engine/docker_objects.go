@@ -105,21 +105,24 @@ func (d *dockerAPI) Remove(ctx context.Context, kind Kind, id string) error {
 	return err
 }
 
-// removeContainer asks what a conflict is about: the same removal may be on its way.
+// removeContainer waits for the end of a removal that somebody else has begun: no other conflict stops a forced one (moby,
+// daemon/delete.go, ContainerRm), and a network can't go before its last container has.
 func (d *dockerAPI) removeContainer(ctx context.Context, id string) error {
 	err := d.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if !errdefs.IsConflict(err) {
 		return err
 	}
-	found, inspectErr := d.cli.ContainerInspect(ctx, id)
-	switch {
-	case errdefs.IsNotFound(inspectErr):
+	if d.before("1.30") {
+		return nil // there is nothing to wait by
+	}
+	removed, failed := d.cli.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case end := <-removed:
+		if end.Error != nil {
+			return errors.New(end.Error.Message)
+		}
 		return nil
-	case inspectErr != nil:
-		return errors.Join(err, inspectErr)
-	case Status(found.State.Status) == StatusRemoving:
-		return nil
-	default:
+	case err := <-failed:
 		return err
 	}
 }
