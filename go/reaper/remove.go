@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -15,12 +16,10 @@ import (
 	"github.com/dce-go/dce/go/engine"
 )
 
-// The pauses between two attempts, which double and vary at random, and how many attempts are made at what an engine that
-// answers refuses. What it does not answer to is tried until the sweep ends.
+// The pauses between two attempts, which double and vary at random.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
-	maxAttempts  = 6
 )
 
 // remover carries a plan out, and decides nothing.
@@ -85,15 +84,26 @@ func (r *remover) one(ctx context.Context, one Removal) error {
 		err := r.act(bounded, one)
 		cancel()
 		r.slots.Release(1)
-		unanswered := errdefs.IsUnavailable(err) || errors.Is(err, context.DeadlineExceeded)
-		if err == nil || ctx.Err() != nil || errdefs.IsInvalidArgument(err) || n >= maxAttempts && !unanswered {
-			return err
-		}
-		if !sleep(ctx, pause) {
+		if err == nil || ctx.Err() != nil || n >= attempts(err) || !sleep(ctx, pause) {
 			return err
 		}
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// attempts is how many may be made at what ends in such an error. What an engine does not answer to is tried until the sweep
+// ends; a cgroup had its time to become empty.
+func attempts(err error) int {
+	var busy *cgroup.BusyError
+	switch {
+	case errdefs.IsInvalidArgument(err):
+		return 1
+	case errors.As(err, &busy):
+		return 2
+	case errdefs.IsUnavailable(err), errors.Is(err, context.DeadlineExceeded):
+		return math.MaxInt
+	}
+	return 6
 }
 
 func (r *remover) act(ctx context.Context, one Removal) error {

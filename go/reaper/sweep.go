@@ -41,7 +41,7 @@ type Failure struct {
 	Err error
 }
 
-// Sweep removes what m matches and Sweeper's defaults; nothing is taken for alive.
+// Sweep sweeps with the defaults of Sweeper and takes nothing for alive. host may be nil where m has no CgroupRoots.
 func Sweep(ctx context.Context, e Engine, host *cgroup.Host, m Match) (Report, error) {
 	return Sweeper{Engine: e, Cgroups: host}.Sweep(ctx, m, nil)
 }
@@ -63,12 +63,15 @@ func (s Sweeper) Sweep(ctx context.Context, m Match, live Live) (Report, error) 
 	pause := firstPause / 2
 	for look := 1; ; look++ {
 		seen, err := s.observe(ctx, m, r.attempt)
+		if err != nil && len(r.failed) > 0 {
+			break // those errors say more
+		}
 		if err != nil {
 			return r.report(left), fmt.Errorf("what is left of %s can't be seen: %w", m.name(), err)
 		}
 		plan := NewPlan(m, seen, live, time.Now())
 		left = plan.Left
-		r.forgive(plan)
+		r.forgive(seen)
 		plan.Removals = slices.DeleteFunc(plan.Removals, r.gaveUp)
 		if len(plan.Removals) == 0 && (len(left) == 0 || look >= maxDoubts) {
 			break
@@ -103,15 +106,21 @@ func (s Sweeper) observe(ctx context.Context, m Match, attempt time.Duration) (O
 }
 
 // forgive takes back failures of what is gone all the same.
-func (r *remover) forgive(plan Plan) {
+func (r *remover) forgive(seen Observed) {
 	r.failed = slices.DeleteFunc(r.failed, func(f Failure) bool {
-		if slices.ContainsFunc(plan.Removals, func(one Removal) bool { return f.Kind == one.Kind && f.ID == one.ID }) ||
-			slices.ContainsFunc(plan.Left, func(l Left) bool { return f.Kind == l.Kind && f.ID == l.ID }) {
+		if seen.has(f.Removal) {
 			return false
 		}
 		r.removed = append(r.removed, f.Removal)
 		return true
 	})
+}
+
+func (seen Observed) has(one Removal) bool {
+	if one.Kind == KindCgroup {
+		return slices.Contains(seen.Cgroups, one.ID)
+	}
+	return slices.ContainsFunc(seen.things(), func(t thing) bool { return t.kind == one.Kind && t.id == one.ID })
 }
 
 func (r *remover) gaveUp(one Removal) bool {
