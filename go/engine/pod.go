@@ -1,0 +1,100 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/sirupsen/logrus"
+
+	"github.com/dce-go/dce/go/labels"
+)
+
+// Pod brings pods up and down on one engine, and watches them. Its methods may be called at the same time.
+type Pod struct {
+	Gateway Gateway
+	// Pause returns the rootfs (a tar) and the configuration of the infra container's image. It is loaded where it is
+	// missing, so that no pull can fail. Nil for pods without an infra container.
+	Pause func() (io.Reader, container.Config)
+	Log   logrus.FieldLogger
+
+	mu     sync.Mutex
+	feeds  map[string]*feed // by pod id
+	images map[string]Image // as seen by Up, by name
+}
+
+// parallel is how many calls to the engine are under way at the same time for one purpose.
+const parallel = 8
+
+// linger is how long a call that makes something is waited for after it was cancelled: what it makes would else be
+// there after a stop that did not know of it.
+const linger = 2 * time.Second
+
+// podFilter is the label that everything of a pod bears.
+func podFilter(podID string) string { return labels.Pod + "=" + podID }
+
+// subscribe joins the pod's feed, and opens it for the first one.
+func (p *Pod) subscribe(podID string) *subscription {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.feeds[podID]
+	if f == nil {
+		if p.feeds == nil {
+			p.feeds = map[string]*feed{}
+		}
+		f = newFeed(p.Gateway, podID)
+		p.feeds[podID] = f
+	}
+	s := f.subscribe()
+	s.close = func() { p.leave(podID, s) }
+	return s
+}
+
+// leave ends the feed with its last subscription.
+func (p *Pod) leave(podID string, s *subscription) {
+	p.mu.Lock()
+	f := s.feed
+	f.mu.Lock()
+	delete(f.subs, s)
+	last := len(f.subs) == 0
+	f.mu.Unlock()
+	if last {
+		delete(p.feeds, podID)
+	}
+	p.mu.Unlock()
+	if last {
+		f.cancel()
+		<-f.done
+	}
+}
+
+func (p *Pod) image(ref string) (Image, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, ok := p.images[ref]
+	return i, ok
+}
+
+func (p *Pod) keepImage(ref string, i Image) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.images == nil {
+		p.images = map[string]Image{}
+	}
+	p.images[ref] = i
+}
+
+// detached is a context that outlives ctx by linger.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(linger):
+			cancel()
+		case <-out.Done():
+		}
+	})
+	return out, func() { stop(); cancel() }
+}
