@@ -171,8 +171,16 @@ func (b *Box) Kill() error {
 	return err
 }
 
-// Pause stops dockerd with SIGSTOP: it accepts connections and never answers.
-func (b *Box) Pause() error { return b.signal(syscall.SIGSTOP) }
+// Pause stops dockerd with SIGSTOP: its socket accepts connections and never answers. It returns when every thread stands.
+func (b *Box) Pause() error {
+	if err := b.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for !stopped(b.PID()) {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
 
 // Resume ends Pause.
 func (b *Box) Resume() error { return b.signal(syscall.SIGCONT) }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -99,6 +100,21 @@ func (p *process) kill() error {
 	}
 	<-p.done
 	return nil
+}
+
+// stopped says that no thread of a process runs. The signal is on its way for a moment after kill returns.
+func stopped(pid int) bool {
+	threads, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "stat"))
+	if err != nil {
+		return true
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread) // 1234 (name) T …
+		if _, state, ok := strings.Cut(string(stat), ") "); err == nil && ok && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // ready waits until check succeeds; where the process or ctx ends first, it kills the process and says why.
