@@ -60,8 +60,9 @@ func (s Source) String() string {
 		return "default"
 	case LayerLabel:
 		return "label " + s.Name
+	default:
+		return s.Name
 	}
-	return s.Name
 }
 
 // Source says where the value of a key came from. A key that does not exist is a mistake of the program.
