@@ -146,6 +146,26 @@ func TestKillOfATaskThatIsNotThere(t *testing.T) {
 	})
 }
 
+func TestATaskIDMayBeUsedAgain(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		s := w.session()
+		s.launch(t, taskInfo("other"))
+		other := w.pod()
+		for range 2 {
+			s.launch(t, taskInfo("a"))
+			a := w.pod()
+			s.kill(t, "a", nil)
+			get(t, a.kills, "a kill")
+			a.end(pod.Killed)
+			w.ack(s, "a", mesos.TASK_KILLED)
+			w.lives()
+		}
+		other.end(pod.Finished)
+		w.ack(s, "other", mesos.TASK_FINISHED)
+		require.NoError(t, w.ends())
+	})
+}
+
 func TestKillGrace(t *testing.T) {
 	second, minute := grace(time.Second), grace(time.Minute)
 	require.Nil(t, killGrace(nil, nil))

@@ -161,6 +161,11 @@ func TestTheExecutorIsBackWithinTwoSeconds(t *testing.T) {
 			at := time.Now()
 			s = w.session()
 			require.Less(t, time.Since(at), time.Second)
+			synctest.Wait()
+			at = time.Now()
+			close(s.end) // the next loss begins with a short pause again
+			s = w.session()
+			require.LessOrEqual(t, time.Since(at), firstPause)
 			p.end(pod.Finished)
 			w.ack(s, "a", mesos.TASK_FINISHED)
 			require.NoError(t, w.ends())
@@ -183,6 +188,22 @@ func TestRecoveryTimesOut(t *testing.T) {
 	})
 }
 
+func TestRecoveryTimesOutWhileAnAttemptHangs(t *testing.T) {
+	inWorld(t, func(_ *world, c *Config) { c.Checkpoint, c.RecoveryTimeout = true, 5*time.Second }, func(w *world) {
+		s := w.session()
+		s.launch(t, taskInfo("a"))
+		p := w.pod()
+		w.agent.refuseSubscribe(never)
+		close(s.end)
+		get(t, p.shutdowns, "a shutdown")
+		time.Sleep(time.Minute) // of removing the pod
+		p.end(pod.Killed)
+		var timeout *RecoveryTimeoutError
+		require.ErrorAs(t, w.ends(), &timeout)
+		require.Len(t, w.agent.asked(executor.Call_SUBSCRIBE), 2, "given up is given up")
+	})
+}
+
 func TestAnEndWhileTheAgentIsAwayIsDelivered(t *testing.T) {
 	inWorld(t, withCheckpoint, func(w *world) {
 		s := w.session()
@@ -198,6 +219,8 @@ func TestAnEndWhileTheAgentIsAwayIsDelivered(t *testing.T) {
 		held := s.call.UnacknowledgedUpdates
 		require.Len(t, held, 1)
 		require.Equal(t, []string{"a"}, taskIDs(s.call.UnacknowledgedTasks))
+		time.Sleep(ackPatience - time.Second) // counts from the subscription on
+		w.lives()
 		s.ack(t, held[0].Status)
 		require.NoError(t, w.ends())
 	})
