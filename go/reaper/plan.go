@@ -3,7 +3,6 @@ package reaper
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -144,17 +143,10 @@ func (m Match) tooYoung(things []thing, now time.Time) string {
 func (m Match) groups(run string, cgroups []string) []string {
 	var out []string
 	for _, root := range m.CgroupRoots {
-		own := group(root, run)
-		if own == "" {
-			continue
-		}
-		i, found := slices.BinarySearch(cgroups, own)
-		if !found { // a hierarchy may show a child and not the parent only while both go
-			i, _ = slices.BinarySearch(cgroups, own+"/")
-			found = i < len(cgroups) && strings.HasPrefix(cgroups[i], own+"/")
-		}
-		if found {
-			out = append(out, path.Clean(own))
+		if own := group(root, run); own != "" {
+			if _, there := slices.BinarySearch(cgroups, own); there {
+				out = append(out, own)
+			}
 		}
 	}
 	return out

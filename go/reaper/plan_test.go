@@ -1,6 +1,7 @@
 package reaper
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,9 @@ run c2
   remove container POD2-web-1 (running): the executor was removed
   remove cgroup /mesos/c2: the executor was removed
 `},
-		"systemd's scopes": {change: func(m *Match, o *Observed) { m.Container, o.Cgroups = "c2", []string{"/mesos/c2/docker-211.scope"} }, want: `
+		"systemd's scopes": {change: func(m *Match, o *Observed) {
+			m.Container, o.Cgroups = "c2", []string{"/mesos/c2", "/mesos/c2/docker-211.scope"}
+		}, want: `
 run c2
   remove container POD2-web-1 (running): the executor was removed
   remove cgroup /mesos/c2: the executor was removed
@@ -193,9 +196,10 @@ func TestPlanRemovesOnlyWhatIsProved(t *testing.T) {
 			byID[c.ID] = c
 			seen.Containers = append(seen.Containers, c)
 			if rapid.Bool().Draw(t, "confined") {
-				seen.Cgroups = append(seen.Cgroups, "/r/"+who.Container+"/"+c.ID)
+				seen.Cgroups = append(seen.Cgroups, "/r/"+who.Container, "/r/"+who.Container+"/"+c.ID)
 			}
 		}
+		slices.Sort(seen.Cgroups)
 		p := NewPlan(m, seen, live, noon.Add(time.Hour))
 		for _, r := range p.Removals {
 			require.False(t, live[r.Run])
