@@ -105,7 +105,7 @@ func (a *Agent) executorAPI(w http.ResponseWriter, r *http.Request, s *server) {
 	case err != nil: // a dead agent answers nothing
 		panic(http.ErrAbortHandler)
 	case stream != nil:
-		if !stream.serve(w, r.Context(), s.drop) {
+		if !stream.serve(r.Context(), w, s.drop) {
 			panic(http.ErrAbortHandler) // breaks the connection, where a return would end the stream in good order
 		}
 	default:
@@ -127,8 +127,8 @@ func (a *Agent) handle(r *http.Request) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := validate(call); err != nil {
-		return nil, refuse(http.StatusBadRequest, "Failed to validate Executor::Call: %v", err)
+	if wrong := validate(call); wrong != "" {
+		return nil, refuse(http.StatusBadRequest, "Failed to validate Executor::Call: %s", wrong)
 	}
 	accept := r.Header.Get("Accept")
 	switch {

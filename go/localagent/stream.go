@@ -59,7 +59,7 @@ func (s *stream) next() (events []*executor.Event, ended, broken bool) {
 }
 
 // serve writes events until the stream ends (true) or its connection breaks or has to (false).
-func (s *stream) serve(w http.ResponseWriter, ctx context.Context, drop <-chan struct{}) bool {
+func (s *stream) serve(ctx context.Context, w http.ResponseWriter, drop <-chan struct{}) bool {
 	defer s.cut() // nobody is there to read what comes now
 	kind := protobuf
 	if s.json {

@@ -1,75 +1,75 @@
 package localagent
 
 import (
-	"errors"
 	"fmt"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 )
 
-// validate follows src/common/validation.cpp, validateExecutorCall; the texts are Mesos' own.
-func validate(call *executor.Call) error {
+// validate says what is wrong with a call, "" when nothing is.
+// Follows src/common/validation.cpp, validateExecutorCall; the texts are Mesos' own.
+func validate(call *executor.Call) string {
 	switch {
 	case call.ExecutorID.Value == "":
-		return errors.New("Expecting 'executor_id' to be present")
+		return "Expecting 'executor_id' to be present"
 	case call.FrameworkID.Value == "":
-		return errors.New("Expecting 'framework_id' to be present")
+		return "Expecting 'framework_id' to be present"
 	}
 	switch call.Type {
 	case executor.Call_SUBSCRIBE:
 		if call.Subscribe == nil {
-			return errors.New("Expecting 'subscribe' to be present")
+			return "Expecting 'subscribe' to be present"
 		}
 	case executor.Call_UPDATE:
 		return validateUpdate(call)
 	case executor.Call_MESSAGE:
 		if call.Message == nil {
-			return errors.New("Expecting 'message' to be present")
+			return "Expecting 'message' to be present"
 		}
 	}
-	return nil
+	return ""
 }
 
-func validateUpdate(call *executor.Call) error {
+func validateUpdate(call *executor.Call) string {
 	if call.Update == nil {
-		return errors.New("Expecting 'update' to be present")
+		return "Expecting 'update' to be present"
 	}
 	status := call.Update.Status
 	from := fmt.Sprintf("Received Call from executor %s of framework %s", call.ExecutorID.Value, call.FrameworkID.Value)
 	switch {
 	case status.UUID == nil:
-		return errors.New("Expecting 'uuid' to be present")
+		return "Expecting 'uuid' to be present"
 	case len(status.UUID) != 16:
-		return fmt.Errorf("Invalid 'uuid': it has %d bytes instead of 16", len(status.UUID))
+		return fmt.Sprintf("Invalid 'uuid': it has %d bytes instead of 16", len(status.UUID))
 	case status.ExecutorID != nil && status.ExecutorID.Value != call.ExecutorID.Value:
-		return fmt.Errorf("ExecutorID in Call: %s does not match ExecutorID in TaskStatus: %s",
+		return fmt.Sprintf("ExecutorID in Call: %s does not match ExecutorID in TaskStatus: %s",
 			call.ExecutorID.Value, status.ExecutorID.Value)
 	case status.Source == nil || *status.Source != mesos.SOURCE_EXECUTOR:
-		return errors.New(from + " with invalid source, expecting 'SOURCE_EXECUTOR'")
+		return from + " with invalid source, expecting 'SOURCE_EXECUTOR'"
 	case status.GetState() == mesos.TASK_STAGING:
-		return errors.New("Received TASK_STAGING from executor " + call.ExecutorID.Value + " of framework " +
-			call.FrameworkID.Value + " which is not allowed")
+		return "Received TASK_STAGING from executor " + call.ExecutorID.Value + " of framework " +
+			call.FrameworkID.Value + " which is not allowed"
 	case status.CheckStatus != nil:
 		return validateCheckStatus(status.CheckStatus)
 	}
-	return nil
+	return ""
 }
 
 // validateCheckStatus follows src/common/validation.cpp, validateCheckStatusInfo.
-func validateCheckStatus(s *mesos.CheckStatusInfo) error {
+func validateCheckStatus(s *mesos.CheckStatusInfo) string {
 	if s.Type == nil {
-		return errors.New("CheckStatusInfo must specify 'type'")
+		return "CheckStatusInfo must specify 'type'"
 	}
 	switch {
 	case *s.Type == mesos.CheckInfo_COMMAND && s.Command == nil:
-		return errors.New("Expecting 'command' to be set for COMMAND check's status")
+		return "Expecting 'command' to be set for COMMAND check's status"
 	case *s.Type == mesos.CheckInfo_HTTP && s.HTTP == nil:
-		return errors.New("Expecting 'http' to be set for HTTP check's status")
+		return "Expecting 'http' to be set for HTTP check's status"
 	case *s.Type == mesos.CheckInfo_TCP && s.TCP == nil:
-		return errors.New("Expecting 'tcp' to be set for TCP check's status")
+		return "Expecting 'tcp' to be set for TCP check's status"
 	case *s.Type == mesos.CheckInfo_UNKNOWN:
-		return errors.New("'UNKNOWN' is not a valid check's status type")
+		return "'UNKNOWN' is not a valid check's status type"
 	}
-	return nil
+	return ""
 }
