@@ -34,7 +34,7 @@ func TestTheBoardShowsTaskAndServices(t *testing.T) {
 	b.event(engine.Event{Action: "start", Name: "p-web-1", Labels: of("web"), Time: at(7)})
 	state, message := mesos.TASK_RUNNING, "all is well"
 	require.Equal(t, "app.1: running (0.8s)", b.update(mesos.TaskStatus{State: &state, Message: &message}, at(8)))
-	require.Equal(t, []string{"app.1  running  70.0s"[:16] + "  1m10s", "  redis  healthy        0.5s", "  web    running        0.7s"}, b.lines(at(700)))
+	require.Equal(t, []string{"app.1  running  1m10s", "  redis  healthy        0.5s", "  web    running        0.7s"}, b.lines(at(700)))
 
 	require.Equal(t, "  web: exited (137) (0.9s)", b.event(engine.Event{Action: "die", Name: "p-web-1", Labels: of("web"), ExitCode: 137, Time: at(9)}))
 	state, message = mesos.TASK_FAILED, "service web exited with 137\nand more"
