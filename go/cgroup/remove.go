@@ -148,3 +148,21 @@ func (h *Host) await(ctx context.Context, busy []Busy, wait, left time.Duration)
 	}
 	_, _ = unix.Poll(polled, int(left.Milliseconds())+1) // an interrupted poll is only an early try
 }
+
+// RemoveAround removes a cgroup and everything below it like Remove, but only in the hierarchies where this process is
+// not inside of it: there the engine has made what the agent, which knows its own hierarchies alone, leaves behind.
+func (h *Host) RemoveAround(ctx context.Context, path string) error {
+	self, err := h.Self()
+	if err != nil {
+		return err
+	}
+	around := *h
+	around.hierarchies = slices.DeleteFunc(slices.Clone(h.hierarchies), func(hi Hierarchy) bool {
+		own := self[""]
+		for _, controller := range hi.Controllers {
+			own = self[controller]
+		}
+		return own == path || strings.HasPrefix(own, strings.TrimSuffix(path, "/")+"/")
+	})
+	return around.Remove(ctx, path)
+}

@@ -1,8 +1,11 @@
 package launch
 
 import (
+	"context"
+	"errors"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/dce-go/dce/go/cgroup"
 )
@@ -33,4 +36,54 @@ func safeName(id string) string {
 		return "pod"
 	}
 	return id
+}
+
+// parents are the cgroups that the pods of one executor live under.
+type parents struct {
+	mu   sync.Mutex
+	host *cgroup.Host
+	used map[string]bool // whether we made it
+}
+
+// take finds the parent for a pod's containers, makes it where it is in our own tree, and checks that an engine with that
+// driver can put containers there.
+func (p *parents) take(fromModule, driver, container string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.host == nil {
+		host, err := cgroup.Open(cgroup.Options{})
+		if err != nil {
+			return "", err
+		}
+		p.host, p.used = host, map[string]bool{}
+	}
+	own, err := p.host.TaskPath()
+	if err != nil {
+		return "", err
+	}
+	parent := cgroupParent(fromModule, own, p.host.Version(), container)
+	ours := path.Dir(parent) == ownRoot
+	if ours && !p.used[parent] {
+		if err := p.host.Create(parent); err != nil {
+			return "", err
+		}
+	}
+	p.used[parent] = ours
+	return parent, p.host.CheckParent(driver, parent)
+}
+
+// remove removes the cgroups that nobody lives in once the pods are gone: ours whole, and of the task's own those that the
+// engine made in the hierarchies that the agent does not know.
+func (p *parents) remove(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for parent, ours := range p.used {
+		if ours {
+			errs = append(errs, p.host.Remove(ctx, parent))
+		} else {
+			errs = append(errs, p.host.RemoveAround(ctx, parent))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -16,8 +16,8 @@ import (
 //	                                                    ▼
 //	                                                stopping ─Stopped─► finished | failed | killed ─Removed─► end
 //
-// TASK_STARTING is reported on leaving received, TASK_RUNNING on entering running, the terminal state on leaving
-// stopping, when no container of the pod runs any more. Once stopping, the outcome is settled: a later event can make the
+// TASK_STARTING is reported on leaving received, TASK_RUNNING on entering running, TASK_KILLING (which the executor passes on
+// to the frameworks that know it) on a kill, the terminal state on leaving stopping, when no container of the pod runs any more. Once stopping, the outcome is settled: a later event can make the
 // stop shorter and nothing else. Events that are late for the phase change nothing.
 func next(s State, e Event) (State, []Action) {
 	switch e := e.(type) {
@@ -153,18 +153,12 @@ func kill(s State, grace *time.Duration, outcome Status) (State, []Action) {
 		}
 		return s, []Action{DoShorten{*grace}}
 	}
-	var actions []Action
-	if s.Rules.KillingState {
-		actions = append(actions, DoReport{Status{State: Killing, Message: outcome.Message, Healthy: s.Healthy}})
-	}
-	s, more := stop(s, outcome, grace)
-	return s, append(actions, more...)
+	report := DoReport{Status{State: Killing, Message: outcome.Message, Healthy: s.Healthy}}
+	s, actions := stop(s, outcome, grace)
+	return s, append([]Action{report}, actions...)
 }
 
 func stop(s State, outcome Status, grace *time.Duration) (State, []Action) {
-	if grace == nil && s.Rules.StopGrace > 0 {
-		grace = &s.Rules.StopGrace
-	}
 	s.Phase, s.Outcome = PhaseStopping, outcome
 	return s, []Action{DoStop{grace}}
 }

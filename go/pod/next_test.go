@@ -60,7 +60,7 @@ func in(phase Phase, rules Rules) State {
 // golden file: whoever changes the lifecycle sees the whole change.
 func TestNextTable(t *testing.T) {
 	var b strings.Builder
-	for _, rules := range []Rules{{Kind: Service}, {Kind: Job, KillingState: true, ReportUnhealthy: true, StopGrace: time.Second}} {
+	for _, rules := range []Rules{{Kind: Service}, {Kind: Job, ReportUnhealthy: true}} {
 		for _, phase := range phases {
 			fmt.Fprintf(&b, "%s pod, %s\n", rules.Kind, phase)
 			for _, e := range everyEvent() {
@@ -118,7 +118,6 @@ func TestNextProperties(t *testing.T) {
 		s := New(Rules{
 			Kind:            rapid.SampledFrom([]Kind{Service, Job}).Draw(t, "kind"),
 			ReportUnhealthy: rapid.Bool().Draw(t, "report unhealthy"),
-			KillingState:    rapid.Bool().Draw(t, "killing"),
 		})
 		var reports []TaskState
 		var stopAsked, stoppedSeen, removeAsked int

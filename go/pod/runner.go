@@ -17,6 +17,8 @@ type Logs interface {
 	Tail(service string) []string
 	// Drain waits until the output of every ended container is written, or ctx ends.
 	Drain(ctx context.Context)
+	// Close ends all collecting.
+	Close()
 }
 
 // Config is all that a runner is given.
@@ -268,6 +270,7 @@ func (r *Runner) doRemove() {
 		drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		ready.Logs.Drain(drain)
 		cancel()
+		ready.Logs.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 		defer cancel()
 		err := ready.Engine.Remove(ctx, ready.Spec)

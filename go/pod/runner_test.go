@@ -67,6 +67,7 @@ func (s *scripted) Remove(context.Context, engine.PodSpec) error { s.log("remove
 func (s *scripted) Follow(c engine.ContainerState) { s.log("follow " + c.Service) }
 func (s *scripted) Tail(string) []string           { return []string{"one", "two", "three", "four"} }
 func (s *scripted) Drain(context.Context)          {}
+func (s *scripted) Close()                         {}
 
 func start(t *testing.T, s *scripted, rules Rules, change func(*Config)) (*Runner, <-chan Status) {
 	t.Helper()
@@ -116,7 +117,7 @@ func TestRunnerFailsWithTheLastOutput(t *testing.T) {
 
 func TestRunnerKillWhileStarting(t *testing.T) {
 	s := newScripted()
-	r, reports := start(t, s, Rules{Kind: Service, KillingState: true}, nil)
+	r, reports := start(t, s, Rules{Kind: Service}, nil)
 	r.Kill(new(time.Hour))
 	require.Equal(t, Killing, (<-reports).State)
 	d := <-s.stop
@@ -143,6 +144,7 @@ func TestRunnerKillWhilePreparing(t *testing.T) {
 	})
 	<-preparing
 	r.Kill(nil)
+	require.Equal(t, Killing, (<-reports).State)
 	require.Equal(t, Killed, (<-reports).State)
 	<-r.Done()
 	require.Empty(t, s.calls, "nothing was created, so nothing is asked of the engine")

@@ -3,7 +3,6 @@ package pod
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/dce-go/dce/go/engine"
 )
@@ -36,9 +35,8 @@ func (p Phase) launching() bool {
 // Rules are what the task and the configuration decide about a pod. They do not change while it lives.
 type Rules struct {
 	Kind            Kind
-	ReportUnhealthy bool          // monitor.unhealthy: report; else an unhealthy container fails the pod
-	KillingState    bool          // the framework has the capability TASK_KILLING_STATE
-	StopGrace       time.Duration // for stops that Mesos gives no grace for; 0: as long as the services ask for
+	ReportUnhealthy bool // monitor.unhealthy: report; else an unhealthy container fails the pod
+	KillingState    bool // the framework has the capability TASK_KILLING_STATE
 }
 
 // State is all that next knows of a pod. It is a value: next never changes the one it was given.
