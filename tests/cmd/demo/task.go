@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ const limit = "128m"
 type task struct {
 	cmd     *exec.Cmd
 	started time.Time
+	url     chan string   // where dce run says that the task is reached
 	ended   chan struct{} // closed when dce run has ended
 	err     error         // of its end
 
@@ -51,19 +53,29 @@ func launch() (*task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; run make build", err)
 	}
-	t := &task{cmd: cmd, started: started, ended: make(chan struct{})}
+	t := &task{cmd: cmd, started: started, url: make(chan string, 1), ended: make(chan struct{})}
 	go func() {
-		indent(os.Stdout, out)
+		t.relay(out)
 		t.err = cmd.Wait()
 		close(t.ended)
 	}()
 	return t, nil
 }
 
-func indent(to io.Writer, from io.ReadCloser) {
+// address is how dce run prints where a port of the pod is reached.
+var address = regexp.MustCompile(`^ *(http://localhost:[0-9]+)\b`)
+
+// relay shows what dce run prints, indented, and picks the address out of it.
+func (t *task) relay(from io.ReadCloser) {
 	defer func() { _ = from.Close() }()
 	for lines := bufio.NewScanner(from); lines.Scan(); {
-		_, _ = fmt.Fprintln(to, " ", lines.Text())
+		fmt.Println(" ", lines.Text())
+		if found := address.FindSubmatch(lines.Bytes()); found != nil {
+			select {
+			case t.url <- string(found[1]) + "/":
+			default: // one is enough
+			}
+		}
 	}
 }
 
