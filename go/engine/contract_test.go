@@ -6,7 +6,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -335,6 +337,12 @@ var contract = []struct {
 		again, err := w.CreateNetwork(w.Context(), spec)
 		require.NoError(w, err)
 		require.Equal(w, id, again)
+		second := spec
+		second.Name += "_2"
+		other, err := w.CreateNetwork(w.Context(), second)
+		require.NoError(w, err)
+		require.NotEqual(w, id, other)
+		require.NoError(w, w.Remove(w.Context(), engine.KindNetwork, other))
 		objects, err := w.Objects(w.Context(), engine.KindNetwork, w.label())
 		require.NoError(w, err)
 		require.Len(w, objects, 1)
@@ -374,13 +382,17 @@ var contract = []struct {
 		require.True(w, errdefs.IsInvalidArgument(err), "%v", err)
 	}},
 	{"published ports", func(w *world) {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(w, err)
+		port := free.Addr().(*net.TCPAddr).Port
+		require.NoError(w, free.Close())
 		spec := w.spec("web", "sleep", "100")
 		spec.Config.ExposedPorts = nat.PortSet{"80/tcp": {}, "81/tcp": {}}
-		spec.Host = &container.HostConfig{PortBindings: nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: "28917"}}}}
+		spec.Host = &container.HostConfig{PortBindings: nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}}
 		id := w.create(spec)
 		require.Empty(w, w.listed(id).Ports)
 		require.NoError(w, w.Start(w.Context(), id))
-		require.Equal(w, []engine.Port{{HostIP: "127.0.0.1", Host: 28917, Container: 80, Protocol: "tcp"}}, w.listed(id).Ports)
+		require.Equal(w, []engine.Port{{HostIP: "127.0.0.1", Host: uint16(port), Container: 80, Protocol: "tcp"}}, w.listed(id).Ports)
 	}},
 }
 

@@ -16,11 +16,10 @@ import (
 const eventBuffer = 64
 
 // watched are the actions that say something about a container's life. All others, above all the three exec events of
-// every healthcheck, are left to the engine. It matches "health_status" with what follows its colon since 1.13; the full
-// words are for older ones.
+// every healthcheck, are left to the engine. Full words match exactly, in every version of it.
 var watched = []string{
 	"create", "start", "restart", "stop", "kill", "die", "oom", "pause", "unpause", "destroy",
-	"health_status", "health_status: starting", "health_status: healthy", "health_status: unhealthy",
+	"health_status: starting", "health_status: healthy", "health_status: unhealthy",
 }
 
 // extra are attributes of container events that are no labels.

@@ -149,6 +149,7 @@ func silent(t *testing.T) *httptest.Server {
 
 func TestASilentEngine(t *testing.T) {
 	docker := through(t, silent(t), engine.ConnectOptions{Timeout: 100 * time.Millisecond, PullIdle: 150 * time.Millisecond, ConfigDir: t.TempDir()})
+	begun := time.Now()
 	_, failed := docker.Events(t.Context())
 	_, infoErr := docker.Info(t.Context())
 	require.Eventually(t, func() bool { return failed() != nil }, soon, time.Millisecond)
@@ -162,6 +163,7 @@ func TestASilentEngine(t *testing.T) {
 		require.True(t, errdefs.IsUnavailable(err), "%v", err)
 		require.ErrorContains(t, err, want)
 	}
+	require.Less(t, time.Since(begun), 5*time.Second)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

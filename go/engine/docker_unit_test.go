@@ -208,3 +208,15 @@ func TestEveryErrorHasAClass(t *testing.T) {
 	require.NoError(t, api.explain(call, nil))
 	require.EqualError(t, api.explain(Call{Method: MethodList}, errors.New("odd")), "the Docker engine at unix:///x failed (List): odd")
 }
+
+func TestWhatIsRepeated(t *testing.T) {
+	unreached := fmt.Errorf("calling: %w", &dialError{cause: io.EOF})
+	for method, want := range map[Method][2]bool{ // after an answer that never came, and where nothing was sent
+		MethodCreate: {true, true}, MethodStart: {true, true}, MethodRemove: {true, true}, MethodPull: {true, true},
+		MethodSignal: {false, true}, MethodLogs: {}, MethodEvents: {}, MethodLoad: {},
+	} {
+		require.Equal(t, want[0], repeatable(Call{Method: method}, errdefs.ErrUnavailable), method)
+		require.Equal(t, want[1], repeatable(Call{Method: method}, unreached), method)
+		require.False(t, repeatable(Call{Method: method}, errdefs.ErrConflict), method)
+	}
+}
