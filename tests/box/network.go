@@ -112,7 +112,7 @@ func usedRanges() ([]netip.Prefix, error) {
 // claimBlock takes a free block by giving its first address to a new bridge. One lock for the host keeps two engines from
 // taking the same.
 func claimBlock(p paths) (block, error) {
-	lock, err := os.OpenFile("/run/dce-network.lock", os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := os.Open("/run") // the folder itself, so that no lock file is left
 	if err != nil {
 		return block{}, err
 	}
