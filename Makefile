@@ -54,7 +54,7 @@ bench: ## measure against docker compose, in a private engine
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## check the format, and the code by the rules in .golangci.yml
 	@tests/setup.sh lint
-	@tests/format.sh
+	@tests/format.sh all
 	shellcheck tests/*.sh .ci/run
 	$< run ./...
 
