@@ -137,7 +137,7 @@ func inWorld(t *testing.T, setup func(*world, *Config), f func(*world)) {
 			cancel()
 			if t.Failed() { // let what the test left behind end, so that the failure is all that is seen
 				close(w.launcher.abandon)
-				<-w.result
+				t.Logf("The executor ended with: %v", <-w.result)
 			}
 			_ = server.Close()
 			<-served

@@ -22,7 +22,7 @@ func (s Secret) Reveal() string { return s.value }
 func (s Secret) Empty() bool { return s.value == "" }
 
 // Format prints the same for every verb.
-func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[hidden]") }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, "[hidden]") }
 
 // MarshalText prints the same in JSON, logs and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("[hidden]"), nil }

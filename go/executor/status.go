@@ -25,7 +25,7 @@ type stamp struct {
 // empty, its own address. container_id stays unset: with it the agent would look for a nested container of that id
 // (src/slave/slave.cpp, Slave::statusUpdate).
 func newStatus(task string, s pod.Status, by stamp) mesos.TaskStatus {
-	pid := uint32(by.pid) //nolint:gosec // a pid is never negative
+	pid := uint32(by.pid)
 	at := float64(by.at.UnixMicro()) / 1e6
 	reason, message := statusReason(s.Reason, s.Message)
 	status := mesos.TaskStatus{
