@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gogo/protobuf/proto"
 	"github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
 	"github.com/mesos/mesos-go/api/v1/lib/recordio"
@@ -89,7 +88,7 @@ const never = 0 // a status code for no answer at all
 func (a *testAgent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var call executor.Call
-	if r.Header.Get("Content-Type") != "application/x-protobuf" || proto.Unmarshal(body, &call) != nil {
+	if r.Header.Get("Content-Type") != "application/x-protobuf" || call.Unmarshal(body) != nil {
 		http.Error(w, "Failed to parse body into Call protobuf", http.StatusBadRequest)
 		return
 	}
@@ -129,7 +128,7 @@ func (a *testAgent) stream(w http.ResponseWriter, r *http.Request, call *executo
 	for {
 		select {
 		case e := <-s.events:
-			b, err := proto.Marshal(e)
+			b, err := e.Marshal()
 			if err != nil || frames.WriteFrame(b) != nil {
 				return
 			}
