@@ -53,6 +53,7 @@ type Member struct {
 	Service   string
 	Essential bool
 	Init      bool
+	Checked   bool // its file has a healthcheck
 	Seen      bool // it ran at least once
 	Exited    bool
 	ExitCode  int
@@ -74,7 +75,9 @@ func (s State) with(name string, m Member) State {
 func members(spec engine.PodSpec) map[string]Member {
 	out := make(map[string]Member, len(spec.Services))
 	for _, c := range spec.Services {
-		out[c.Name] = Member{Service: c.Service, Essential: c.Essential, Init: c.Init}
+		out[c.Name] = Member{
+			Service: c.Service, Essential: c.Essential, Init: c.Init, Checked: c.Health == engine.HealthFile,
+		}
 	}
 	return out
 }

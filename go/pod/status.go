@@ -41,7 +41,7 @@ func launchFailed(e LaunchFailed) Status {
 func launchTimeout(s State, e LaunchTimeout) Status {
 	var waiting []string
 	for _, name := range s.names() {
-		if m := s.Members[name]; !m.Exited && (!m.Seen || m.Health == engine.HealthStarting) {
+		if m := s.Members[name]; !m.Exited && (!m.Seen || m.Checked && m.Health != engine.HealthHealthy) {
 			waiting = append(waiting, m.Service)
 		}
 	}
