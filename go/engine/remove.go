@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,7 +97,9 @@ func (p *Pod) leftovers(ctx context.Context, spec *PodSpec) ([]leftover, error) 
 		return err
 	})
 	err := group.Wait()
-	return slices.Concat(containers, networks, volumes), err
+	all := slices.Concat(containers, networks, volumes)
+	slices.SortFunc(all, func(a, b leftover) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return all, err
 }
 
 // removeAll removes in the order in which the engine allows it, each part in parallel.

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/sirupsen/logrus"
+
+	"github.com/dce-go/dce/go/labels"
+)
+
+// act sends the signals that are due and returns when it has to be called again at the latest.
+func (s *stopping) act(ctx context.Context, now, deadline time.Time) time.Time {
+	next := now.Add(time.Minute)
+	for _, at := range []time.Time{deadline, deadline.Add(unreachable), deadline.Add(killWait), s.relist} {
+		if at.After(now) && at.Before(next) {
+			next = at
+		}
+	}
+	if !s.known {
+		return next
+	}
+	s.advance(now)
+	asks := make([]time.Duration, 0, len(s.levels))
+	for _, level := range s.levels[min(s.at, len(s.levels)):] {
+		asks = append(asks, s.longestAlive(level))
+	}
+	var allotted time.Duration
+	if len(asks) > 0 {
+		allotted = budget(deadline.Sub(s.since), asks)[0]
+	}
+	over := !now.Before(deadline) // then nobody waits for anybody but infra for all
+	for _, m := range s.alive() {
+		due := m.level <= s.at || over && m.level < len(s.levels)
+		if !due || m.calling || now.Before(m.retry) {
+			if due && m.retry.After(now) {
+				next = earlier(next, m.retry)
+			}
+			continue
+		}
+		grace := min(m.grace(), allotted)
+		switch kill := m.asked.Add(grace); {
+		case m.killed:
+		case over || grace <= 0 || m.killOnly || !m.asked.IsZero() && !now.Before(kill):
+			if !m.asked.IsZero() && !m.killOnly {
+				s.overran = append(s.overran, m.Service)
+			}
+			m.killed = true
+			s.signal(ctx, m, "SIGKILL")
+		case m.asked.IsZero():
+			m.asked = now
+			s.signal(ctx, m, "")
+			next = earlier(next, now.Add(grace))
+		default:
+			next = earlier(next, kill)
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// advance goes to the level where something runs. It never goes back: what starts late is stopped with the current one.
+func (s *stopping) advance(now time.Time) {
+	lowest := len(s.levels)
+	for _, m := range s.alive() {
+		lowest = min(lowest, m.level)
+	}
+	if lowest > s.at {
+		s.at, s.since = lowest, now
+	}
+}
+
+// longestAlive is what the containers of a level that still run may ask for.
+func (s *stopping) longestAlive(level []*ContainerSpec) time.Duration {
+	var most time.Duration
+	for _, m := range s.alive() {
+		if slices.Contains(level, m.spec) {
+			most = max(most, m.spec.grace())
+		}
+	}
+	return most
+}
+
+func (m *member) grace() time.Duration {
+	switch {
+	case m.Role == labels.RoleInfra: // pause has no state to save
+		return 0
+	case m.spec == nil:
+		return defaultGrace
+	}
+	return m.spec.grace()
+}
+
+// signal sends a signal beside the loop; an empty one is the container's own stop signal.
+func (s *stopping) signal(ctx context.Context, m *member, signal string) {
+	m.calling = true
+	s.calls++
+	id, spec := m.ID, m.spec
+	s.log.WithFields(logrus.Fields{"container": m.Name, "signal": cmp.Or(signal, "its own")}).Debug("Signalling.")
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, callWait)
+		defer cancel()
+		if signal == "" {
+			signal = s.pod.stopSignal(ctx, spec)
+		}
+		s.answers <- answered{m, s.pod.Gateway.Signal(ctx, id, signal)}
+	}()
+}
+
+// stopSignal is the service's own, else its image's, else SIGTERM.
+func (p *Pod) stopSignal(ctx context.Context, c *ContainerSpec) string {
+	if c == nil {
+		return "SIGTERM"
+	}
+	own := c.Signal
+	if own == "" && c.Config != nil {
+		own = c.Config.StopSignal
+	}
+	if own != "" {
+		return own
+	}
+	image, known := p.image(c.Image)
+	if !known {
+		image, _ = p.Gateway.Image(ctx, c.Image) // without an answer SIGTERM is what nearly all images want
+	}
+	return cmp.Or(image.Stop, "SIGTERM")
+}
+
+func (s *stopping) take(a answered) {
+	s.calls--
+	m, err := a.m, a.err
+	m.calling = false
+	switch {
+	case err == nil:
+	case errdefs.IsNotFound(err), errdefs.IsConflict(err): // it does not run; its die event is on the way or was missed
+		m.ended = true
+	case errdefs.IsInvalidArgument(err) && !m.killed:
+		s.log.WithField("container", m.Name).WithError(err).Warn("The engine does not know the stop signal; the container is killed.")
+		m.killOnly = true
+	default:
+		s.log.WithField("container", m.Name).WithError(err).Warn("A signal could not be sent; it is sent again.")
+		if m.killed {
+			m.killed = false
+		} else {
+			m.asked = time.Time{}
+		}
+		m.retry = time.Now().Add(signalPause)
+	}
+}
