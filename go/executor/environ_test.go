@@ -15,7 +15,7 @@ import (
 // agentEnvironment is what an agent with checkpointing sets.
 func agentEnvironment(changes map[string]string) []string {
 	env := map[string]string{
-		"PATH": "/bin", "MESOS_FRAMEWORK_ID": "F", "MESOS_EXECUTOR_ID": "E", "MESOS_DIRECTORY": "/work/runs/C", "MESOS_SANDBOX": "/sandbox",
+		"PATH": "/bin", "MESOS_FRAMEWORK_ID": "F", "MESOS_EXECUTOR_ID": "E", "MESOS_DIRECTORY": "/var/lib/mesos/runs/C", "MESOS_SANDBOX": "/sandbox",
 		"MESOS_SLAVE_ID": "S", "MESOS_SLAVE_PID": "slave(1)@10.0.0.1:5051", "MESOS_AGENT_ENDPOINT": "10.0.0.1:5051", "MESOS_CHECKPOINT": "1",
 		"MESOS_RECOVERY_TIMEOUT": "15mins", "MESOS_SUBSCRIPTION_BACKOFF_MAX": "250ms", "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "1.5secs",
 		"MESOS_EXECUTOR_AUTHENTICATION_TOKEN": "s3cret",
@@ -37,7 +37,7 @@ func TestFromEnviron(t *testing.T) {
 	require.Equal(t, "s3cret", cfg.Token.Reveal())
 	require.Equal(t, Config{
 		Environment: Environment{
-			FrameworkID: "F", ExecutorID: "E", AgentID: "S", Directory: "/work/runs/C", Sandbox: "/sandbox",
+			FrameworkID: "F", ExecutorID: "E", AgentID: "S", Directory: "/var/lib/mesos/runs/C", Sandbox: "/sandbox",
 			Variables: agentEnvironment(map[string]string{TokenVar: "-"}),
 		},
 		URL: "http://10.0.0.1:5051/slave(1)/api/v1/executor", Token: NewSecret("s3cret"), Checkpoint: true,

@@ -97,7 +97,7 @@ func testConfig() Config {
 	return Config{
 		Environment: Environment{
 			FrameworkID: "F", ExecutorID: "E", AgentID: "S", Sandbox: "/sandbox",
-			Directory: "/work/slaves/S/frameworks/F/executors/E/runs/C",
+			Directory: "/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/C",
 		},
 		URL: "http://10.0.0.1:5051/slave(1)/api/v1/executor", BackoffMax: 2 * time.Second, ShutdownGrace: 5 * time.Second,
 	}
