@@ -120,7 +120,10 @@ func (c *Container) output(name string, tee io.Writer) (*os.File, error) {
 	c.copied.Go(func() {
 		defer file.Close()
 		defer r.Close()
-		io.Copy(io.MultiWriter(file, tee), r)
+		if _, err := io.Copy(io.MultiWriter(file, tee), r); err != nil {
+			// Whoever looks on has gone, or the disk is full: the executor must not be blocked by that.
+			_, _ = io.Copy(io.Discard, r)
+		}
 	})
 	return w, nil
 }

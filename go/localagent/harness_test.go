@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,8 +25,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var roots atomic.Int32
 
 // newAgent starts an agent of the test's own, which is closed with the test and must leave no cgroup.
 func newAgent(t *testing.T, change func(*Options)) *Agent {

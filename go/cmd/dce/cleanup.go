@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
+	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/go/reaper"
 )
@@ -21,17 +22,7 @@ func (s *session) cleanUp(ctx context.Context) error {
 		// It is gone where follow has seen its end.
 		_ = s.agent.Destroy(s.order.task().Executor.ExecutorID.Value)
 		<-s.container.Gone()
-		report, err := reaper.Sweep(ctx, s.engine, s.host, reaper.Match{
-			Scope: s.agent.WorkDir(), Framework: s.agent.FrameworkID(), Container: s.container.ID,
-			CgroupRoots: []string{"/" + localagent.CgroupsRoot, localagent.PodRoot}, Cause: "dce run has ended",
-		})
-		if text := summary(report); text != "" {
-			s.screen.note("removed what the executor had left: %s", text)
-		}
-		for _, left := range report.Left {
-			s.screen.note("%s", left)
-		}
-		errs = append(errs, err)
+		errs = append(errs, s.sweep(ctx))
 	}
 	errs = append(errs, s.agent.Close())
 	if !s.flags.keep {
@@ -42,21 +33,47 @@ func (s *session) cleanUp(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// summary counts what was removed, for people: "2 containers, 1 network". Cgroups are not worth a word: engines leave them.
-func summary(report reaper.Report) string {
-	counts := map[string]int{}
-	for _, r := range report.Removed {
-		if r.Kind != reaper.KindCgroup {
-			counts[string(r.Kind)]++
+// settling is how long an engine may take to learn that containers have ended which were killed behind its back. Until then
+// they seem to run outside of the cgroup that is gone, which is in doubt and left.
+const settling = 5 * time.Second
+
+func (s *session) sweep(ctx context.Context) error {
+	match := reaper.Match{
+		Scope: s.agent.WorkDir(), Framework: s.agent.FrameworkID(), Container: s.container.ID,
+		CgroupRoots: []string{"/" + localagent.CgroupsRoot, localagent.PodRoot}, Cause: "dce run has ended",
+	}
+	var removed []reaper.Removal
+	for begin, wait := time.Now(), 50*time.Millisecond; ; wait *= 2 {
+		report, err := reaper.Sweep(ctx, s.engine, s.host, match)
+		removed = append(removed, report.Removed...)
+		if err == nil && len(report.Left) > 0 && time.Since(begin)+wait < settling {
+			time.Sleep(wait)
+			continue
 		}
+		if text := summary(removed); text != "" {
+			s.screen.note("removed what the executor had left: %s", text)
+		}
+		for _, left := range report.Left {
+			s.screen.note("%s", left)
+		}
+		return err
+	}
+}
+
+// summary counts what was removed, for people: "2 containers, 1 network". Cgroups are not worth a word: engines leave them.
+func summary(removed []reaper.Removal) string {
+	counts := map[engine.Kind]int{}
+	for _, r := range removed {
+		counts[r.Kind]++
 	}
 	var parts []string
-	for kind, n := range counts {
-		if n > 1 {
-			kind += "s"
+	for _, kind := range []engine.Kind{engine.KindContainer, engine.KindNetwork, engine.KindVolume} {
+		switch n := counts[kind]; {
+		case n == 1:
+			parts = append(parts, "1 "+string(kind))
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, kind))
 		}
-		parts = append(parts, fmt.Sprintf("%d %s", n, kind))
 	}
-	slices.Sort(parts)
 	return strings.Join(parts, ", ")
 }

@@ -50,7 +50,7 @@ func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 func execute(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use: "dce", Short: "Run compose files as Mesos tasks",
-		SilenceUsage: true, SilenceErrors: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -60,12 +60,16 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(stderr, "dce:", strings.ReplaceAll(err.Error(), "\n", "; ")) // several errors that were joined
 	var coded *exitError
-	if errors.As(err, &coded) {
-		return coded.code
+	if !errors.As(err, &coded) {
+		coded = &exitError{exitBadInput, nil}
+		err = fmt.Errorf("%w; see dce --help", err)
 	}
-	return exitBadInput
+	// A line for each of several errors that were joined.
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintln(stderr, "dce:", strings.TrimRight(line, "\n"))
+	}
+	return coded.code
 }
 
 func versionCommand() *cobra.Command {

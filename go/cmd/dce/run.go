@@ -57,7 +57,7 @@ func runCommand() *cobra.Command {
 		Use: "run", Short: "Run a compose file as a Mesos task on this machine", Long: runHelp, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signals := make(chan os.Signal, 8)
-			signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+			signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer signal.Stop(signals)
 			return failed(run(cmd.Context(), f, terminal(cmd), signals))
 		},

@@ -243,7 +243,7 @@ func (s *session) follow(ctx context.Context, signals <-chan os.Signal) (last lo
 func (s *session) update(ctx context.Context, u localagent.Update) {
 	running := s.board.state == "running"
 	line := s.board.update(u.Status, u.At)
-	if !s.screen.live() {
+	if !s.screen.live() || u.Terminal() {
 		s.screen.note("%s", line)
 	}
 	if u.Status.GetState() != mesos.TASK_RUNNING || running {
