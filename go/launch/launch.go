@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -181,17 +180,6 @@ func (l *Launcher) wait(ctx context.Context, host string) (*engine.Docker, engin
 		l.mu.Unlock()
 	}
 	return c.engine, c.info, c.err
-}
-
-// lean gives the memory of preparation back to the kernel once a pod runs: the executor lives in the pod's own limit, and
-// loading compose files takes many times what watching a pod does.
-func lean(report func(pod.Status)) func(pod.Status) {
-	return func(s pod.Status) {
-		report(s)
-		if s.State == pod.Running {
-			go debug.FreeOSMemory()
-		}
-	}
 }
 
 // variables makes a map of "KEY=value" strings; of several values the last wins, as in a process.
