@@ -159,8 +159,9 @@ func (a *Agent) supervise(e *run) {
 			a.options.Log.WithError(err).WithField("container", c.ID).Error("The container could not be destroyed")
 		} else {
 			<-c.exited
-			c.copied.Wait()
 		}
+		close(c.silent)
+		c.copied.Wait()
 		a.whileUp(func() { a.executorTerminated(e, err) })
 	})
 }

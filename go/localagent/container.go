@@ -25,7 +25,8 @@ type Container struct {
 	parent string // on v2 the tree beside Cgroup where the pod's containers belong, else empty
 
 	cmd    *exec.Cmd
-	copied sync.WaitGroup // stdout and stderr reached their end
+	copied sync.WaitGroup // stdout and stderr were shown to their end
+	silent chan struct{}  // nothing writes to them any more
 	exited chan struct{}  // the process was reaped
 	gone   chan struct{}  // everything of the container is gone, and its tasks were reported
 
@@ -81,23 +82,17 @@ func (a *Agent) start(e *run) error {
 		return err
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	var ours []io.Closer // the write ends, which only the executor is to keep
-	defer func() {
-		for _, w := range ours {
-			w.Close()
-		}
-	}()
 	for _, s := range []struct {
 		name string
 		tee  io.Writer
 		to   *io.Writer
 	}{{"stdout", a.options.Stdout, &cmd.Stdout}, {"stderr", a.options.Stderr, &cmd.Stderr}} {
-		w, err := c.output(s.name, s.tee)
+		file, err := a.output(c, s.name, s.tee)
 		if err != nil {
 			return err
 		}
-		*s.to = w
-		ours = append(ours, w)
+		defer file.Close() // only the executor is to keep it
+		*s.to = file
 	}
 	if err := a.fork(c, cmd); err != nil {
 		return fmt.Errorf("the executor can't be started: %w", err)
@@ -106,26 +101,23 @@ func (a *Agent) start(e *run) error {
 	return nil
 }
 
-// output opens a file of the sandbox for the executor to write to; with a tee, a pipe that is copied to both.
-func (c *Container) output(name string, tee io.Writer) (*os.File, error) {
+// output opens a file of the sandbox for the executor to write to, and has it shown to those who want to see it.
+func (a *Agent) output(c *Container, name string, show io.Writer) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(c.Sandbox, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil || tee == nil {
+	if err != nil || show == nil {
 		return file, err
 	}
-	r, w, err := os.Pipe()
+	wait, err := tee(file, show, c.silent)
 	if err != nil {
 		file.Close()
 		return nil, err
 	}
 	c.copied.Go(func() {
-		defer file.Close()
-		defer r.Close()
-		if _, err := io.Copy(io.MultiWriter(file, tee), r); err != nil {
-			// Whoever looks on has gone, or the disk is full: the executor must not be blocked by that.
-			_, _ = io.Copy(io.Discard, r)
+		if err := wait(); err != nil {
+			a.options.Log.WithError(err).Errorf("The executor's %s is not shown any more; it is in the sandbox", name)
 		}
 	})
-	return w, nil
+	return file, nil
 }
 
 // command is what to execute: a value for `sh -c`, or a program with its argv. A program without a slash is looked for in

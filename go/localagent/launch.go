@@ -92,7 +92,7 @@ func (a *Agent) newRun(info mesos.ExecutorInfo) (*run, error) {
 	}
 	e := &run{info: info, tasks: map[string]*task{}, container: &Container{
 		ID: id, Sandbox: sandbox, Cgroup: a.cgroupPath(id), info: info,
-		exited: make(chan struct{}), gone: make(chan struct{}), destroying: make(chan struct{}),
+		exited: make(chan struct{}), gone: make(chan struct{}), destroying: make(chan struct{}), silent: make(chan struct{}),
 	}}
 	a.executors[info.ExecutorID.Value] = e
 	return e, nil

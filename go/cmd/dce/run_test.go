@@ -41,6 +41,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for name, from := range map[string]string{
+		"dce":              "github.com/dce-go/dce/go/cmd/dce",
 		"dce-executor":     "github.com/dce-go/dce/go/cmd/dce-executor",
 		"example-executor": "github.com/mesos/mesos-go/api/v1/cmd/example-executor",
 	} {
@@ -294,8 +295,9 @@ func TestAPodIsReachedAndKilledOnRequest(t *testing.T) {
 }
 
 func TestTheSecondInterruptLeavesNoTime(t *testing.T) {
-	s := newStage(t, service("trap '' TERM; while true; do sleep 1; done", "stop_grace_period: 1h"))
+	s := newStage(t, service("trap '' TERM; echo deaf; while true; do sleep 1; done", "stop_grace_period: 1h"))
 	r := s.start("running", nil)
+	require.Eventually(t, func() bool { return strings.Contains(s.out.String(), "deaf") }, soon, 10*time.Millisecond)
 	r.signals <- os.Interrupt
 	s.says("press Ctrl-C again to leave its services no time")
 	select {
@@ -332,6 +334,31 @@ func TestAnExecutorThatDiesLeavesNothing(t *testing.T) {
 	require.EqualError(t, err, "dce-executor ended before its task did (signal: killed); what it said last is above")
 	require.Contains(t, s.err.String(), "removed what the executor had left: 2 containers, 1 volume\n")
 	require.Contains(t, s.err.String(), "dce-executor begins", "the end of its log")
+}
+
+// TestTheExecutorEndsThePodWhenDceIsKilled: nobody is there to clean up then but the executor, which has lost its agent. What
+// it can't remove is its own cgroup and its sandbox.
+func TestTheExecutorEndsThePodWhenDceIsKilled(t *testing.T) {
+	s := newStage(t, service("while true; do echo tick; sleep 0.1; done", "stop_signal: SIGKILL"))
+	dce := exec.Command(s.program("dce"), "run", "--work-dir", s.work) // which finds the executor beside itself
+	dce.Stdout, dce.Stderr = &s.out, &s.err
+	require.NoError(t, dce.Start())
+	s.says(": running (")
+	require.NoError(t, dce.Process.Kill())
+	require.Error(t, dce.Wait())
+	require.Eventually(t, func() bool {
+		list, err := s.engine.List(t.Context(), labels.Scope+"="+s.work)
+		require.NoError(t, err)
+		return len(list) == 0
+	}, soon, 50*time.Millisecond)
+	host, err := cgroup.Open(cgroup.Options{Patience: soon})
+	require.NoError(t, err)
+	for _, id := range s.containers() {
+		require.NoError(t, host.Remove(t.Context(), "/"+localagent.CgroupsRoot+"/"+id), "the executor has ended")
+	}
+	for _, hi := range host.Hierarchies() {
+		_ = os.Remove(filepath.Join(hi.Dir, localagent.CgroupsRoot)) // unless another run uses it
+	}
 }
 
 func TestAnExecutorThatIsNotOursRunsAsWell(t *testing.T) {
