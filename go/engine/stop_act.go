@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -25,7 +24,7 @@ func (s *stopping) act(ctx context.Context, now, deadline time.Time) time.Time {
 	}
 	s.advance(now)
 	asks := make([]time.Duration, 0, len(s.levels))
-	for _, level := range s.levels[min(s.at, len(s.levels)):] {
+	for level := s.at; level < len(s.levels); level++ {
 		asks = append(asks, s.longestAlive(level))
 	}
 	var allotted time.Duration
@@ -79,12 +78,12 @@ func (s *stopping) advance(now time.Time) {
 	}
 }
 
-// longestAlive is what the containers of a level that still run may ask for.
-func (s *stopping) longestAlive(level []*ContainerSpec) time.Duration {
+// longestAlive is what the containers of a level that still run may ask for. Late ones of levels before count to the current.
+func (s *stopping) longestAlive(level int) time.Duration {
 	var most time.Duration
 	for _, m := range s.alive() {
-		if slices.Contains(level, m.spec) {
-			most = max(most, m.spec.grace())
+		if m.level == level || level == s.at && m.level < level {
+			most = max(most, m.grace())
 		}
 	}
 	return most

@@ -71,7 +71,7 @@ func onStderr(e engine.LogEntry) engine.LogEntry {
 	return e
 }
 
-func container(service, id string, status engine.Status) engine.ContainerState {
+func seen(service, id string, status engine.Status) engine.ContainerState {
 	return engine.ContainerState{ID: id, Service: service, Name: "p-" + service + "-1", Role: labels.RoleService, Status: status}
 }
 
@@ -120,15 +120,15 @@ func TestOutputGoesToFilesAndLineByLineToOneWriter(t *testing.T) {
 			"2": {{entries: []engine.LogEntry{at(1, "other\n")}, lasts: time.Second}},
 			"i": {{entries: []engine.LogEntry{at(1, "never\n")}}},
 		})
-		infra := container("infra", "i", engine.StatusRunning)
+		infra := seen("infra", "i", engine.StatusRunning)
 		infra.Role = labels.RoleInfra
 		f.Follow(infra)
-		f.Follow(container("web", "1", engine.StatusRunning))
-		f.Follow(container("web", "1", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusRunning))
 		synctest.Wait()
-		f.Follow(container("db", "2", engine.StatusRunning))
-		f.Follow(container("web", "1", engine.StatusExited))
-		f.Follow(container("db", "2", engine.StatusExited))
+		f.Follow(seen("db", "2", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusExited))
+		f.Follow(seen("db", "2", engine.StatusExited))
 		begun := time.Now()
 		f.Drain(t.Context())
 		require.Equal(t, time.Second, time.Since(begun), "the known end of a container costs no pause")
@@ -142,7 +142,7 @@ func TestOutputGoesToFilesAndLineByLineToOneWriter(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, entries, 2)
 		f.Close()
-		f.Follow(container("web", "3", engine.StatusRunning)) // too late
+		f.Follow(seen("web", "3", engine.StatusRunning)) // too late
 	})
 }
 
@@ -157,7 +157,7 @@ func TestABrokenStreamIsTakenUpWhereItEnded(t *testing.T) {
 					{err: errors.New("refused")}, {err: errors.New("refused")},
 					{entries: append(first, at(3, "y\n"), at(3, "z\n"), onStderr(at(2, "late\n")), at(4, "c\n")), lasts: time.Second},
 				}})
-				f.Follow(container("web", "1", engine.StatusRunning))
+				f.Follow(seen("web", "1", engine.StatusRunning))
 				f.Drain(t.Context())
 				want := "a\nb\n" + long + long + "y\nz\n"
 				require.Equal(t, want+"c\n", f.file("web.log"), "what is older than the last entry is not asked for again")
@@ -175,7 +175,7 @@ func TestATerminalIsTakenUpByItsBytes(t *testing.T) {
 			{entries: []engine.LogEntry{raw("one\r\ntw")}, err: errors.New("broken")},
 			{entries: []engine.LogEntry{raw("one\r\n"), raw("two\r\n"), raw("three\r\n")}},
 		}})
-		f.Follow(container("web", "1", engine.StatusExited))
+		f.Follow(seen("web", "1", engine.StatusExited))
 		f.Drain(t.Context())
 		require.Equal(t, "one\r\ntwo\r\nthree\r\n", f.file("web.log"))
 		require.Equal(t, []string{"one", "two", "three"}, f.Tail("web"))
@@ -188,15 +188,15 @@ func TestAContainerThatRunsAgainIsFollowedAgain(t *testing.T) {
 			{entries: []engine.LogEntry{at(1, "first\n")}},
 			{entries: []engine.LogEntry{at(1, "first\n"), at(2, "second\n")}},
 		}, "2": {{entries: []engine.LogEntry{at(1, "another of the service\n")}}}})
-		f.Follow(container("web", "1", engine.StatusExited))
+		f.Follow(seen("web", "1", engine.StatusExited))
 		f.Drain(t.Context())
-		f.Follow(container("web", "1", engine.StatusExited)) // read to its end
+		f.Follow(seen("web", "1", engine.StatusExited)) // read to its end
 		f.Drain(t.Context())
 		require.Equal(t, "first\n", f.file("web.log"))
-		f.Follow(container("web", "1", engine.StatusRunning))
-		f.Follow(container("web", "1", engine.StatusExited))
+		f.Follow(seen("web", "1", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusExited))
 		f.Drain(t.Context())
-		f.Follow(container("web", "2", engine.StatusExited))
+		f.Follow(seen("web", "2", engine.StatusExited))
 		f.Drain(t.Context())
 		require.Equal(t, "first\nsecond\nanother of the service\n", f.file("web.log"))
 	})
@@ -212,7 +212,7 @@ func TestLinesWithoutEndAreCut(t *testing.T) {
 			entries = append(entries, at(100+i, fmt.Sprintf("\nline %d", i)))
 		}
 		f := newFixture(t, map[string][]run{"1": {{entries: entries}}})
-		f.Follow(container("web", "1", engine.StatusExited))
+		f.Follow(seen("web", "1", engine.StatusExited))
 		f.Drain(t.Context())
 		lines := strings.Split(f.out.String(), "\n")
 		for _, line := range lines[:3] {
@@ -228,7 +228,7 @@ func TestDrainAndCloseDoNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, map[string][]run{"1": {{entries: []engine.LogEntry{at(1, "half")}, lasts: time.Hour}}})
 		f.Drain(t.Context()) // nothing to wait for
-		f.Follow(container("web", "1", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusRunning))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
@@ -257,7 +257,7 @@ func TestFilesStayInsideOfTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, map[string][]run{"1": {{entries: []engine.LogEntry{at(1, "line\n")}}}})
 			require.NoError(t, prepare(filepath.Join(f.sandbox, "logs")))
-			f.Follow(container("web", "1", engine.StatusExited))
+			f.Follow(seen("web", "1", engine.StatusExited))
 			f.Drain(t.Context())
 			require.Equal(t, "web | line\n", f.out.String(), "it is on stdout all the same")
 			require.Contains(t, f.log.AllEntries()[0].Message, "can't be stored")
@@ -270,7 +270,7 @@ func TestFilesStayInsideOfTheSandbox(t *testing.T) {
 	}
 	for _, service := range []string{"../../x", "a/b", "..", ""} {
 		f := newFixture(t, map[string][]run{"1": {{entries: []engine.LogEntry{at(1, "line\n")}}}})
-		f.Follow(container(service, "1", engine.StatusExited))
+		f.Follow(seen(service, "1", engine.StatusExited))
 		f.Drain(t.Context())
 		entries, err := os.ReadDir(filepath.Join(f.sandbox, "logs"))
 		require.NoError(t, err)
@@ -292,7 +292,7 @@ func TestNoFileStaysOpen(t *testing.T) {
 	}
 	f := newFixture(t, runs)
 	for i := range 20 {
-		f.Follow(container(fmt.Sprint("s", i%5), fmt.Sprint(i), engine.StatusExited))
+		f.Follow(seen(fmt.Sprint("s", i%5), fmt.Sprint(i), engine.StatusExited))
 	}
 	f.Drain(t.Context())
 	require.Equal(t, before, open())
