@@ -39,9 +39,13 @@ func (l *Layout) container(s *placed, n int) (engine.ContainerSpec, error) {
 	return spec, l.attach(&spec, s, n)
 }
 
-// pullPolicy maps compose's policies to what the engine package does. Those that pull an image when it has got old pull
+// pullPolicy maps compose's policies to what the engine package does; it is empty where the file does not say, for others
+// to fill in. Those that pull an image when it has got old pull
 // always: an image that did not change costs a request.
 func (l *Layout) pullPolicy(s *placed) (engine.PullPolicy, error) {
+	if s.PullPolicy == "" {
+		return "", nil
+	}
 	policy, _, err := s.GetPullPolicy()
 	if err != nil {
 		return "", badService(s.Name, "pull_policy", "use always, missing or never", "%q is no pull policy", s.PullPolicy)

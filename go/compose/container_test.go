@@ -15,7 +15,7 @@ func TestFields(t *testing.T) {
 		keys string
 		want []string
 	}{
-		"what is not said":  {"", []string{"!web.Config.Cmd:", "!web.Config.Entrypoint:", "!web.Config.Healthcheck.Test:", "!web.Config.StopTimeout:", "web.Grace: 10s", "!web.Health:", "web.Pull: missing", "!web.Host.Init:", "web.Host.OomKillDisable: false"}},
+		"what is not said":  {"", []string{"!web.Config.Cmd:", "!web.Config.Entrypoint:", "!web.Config.Healthcheck.Test:", "!web.Config.StopTimeout:", "web.Grace: -1ns", "!web.Health:", "!web.Pull:", "!web.Host.Init:", "web.Host.OomKillDisable: false"}},
 		"command":           {"command: serve --port 80 'a b'", []string{"web.Config.Cmd: [serve, --port, 80, a b]", "!web.Config.Entrypoint:"}},
 		"no command":        {"command: []", []string{"web.Config.Cmd: []"}},
 		"entrypoint":        {"entrypoint: [/run, me]", []string{"web.Config.Entrypoint: [/run, me]", "!web.Config.Cmd:"}},

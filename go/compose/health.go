@@ -9,9 +9,8 @@ import (
 	"github.com/dce-go/dce/go/engine"
 )
 
-// defaultGrace is what a container gets between its stop signal and SIGKILL where the file does not say (compose and
-// Docker agree on it).
-const defaultGrace = 10 * time.Second
+// defaultGrace is the ContainerSpec.Grace of a container whose file does not say: others know the default.
+const defaultGrace = -1
 
 func healthSource(check *types.HealthCheckConfig) engine.HealthSource {
 	switch {
@@ -55,7 +54,7 @@ func duration(d *types.Duration) time.Duration {
 	return time.Duration(*d)
 }
 
-// grace is the time between stop signal and SIGKILL.
+// grace is the time between stop signal and SIGKILL, defaultGrace where the file does not say.
 func grace(d *types.Duration) time.Duration {
 	if d == nil {
 		return defaultGrace

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
@@ -14,6 +15,9 @@ import (
 	"github.com/dce-go/dce/go/labels"
 )
 
+// infraGrace is far more than pause takes to exit.
+const infraGrace = 10 * time.Second
+
 // infra is the container that owns what the pod's containers share. Everything that Docker refuses of a container in
 // another's network namespace (ports, names, name servers, sysctls, addresses) is hoisted to it from the members.
 func (l *Layout) infra() (*engine.ContainerSpec, error) {
@@ -23,7 +27,7 @@ func (l *Layout) infra() (*engine.ContainerSpec, error) {
 	members := l.members()
 	spec := &engine.ContainerSpec{
 		Service: l.infraName(), Name: l.Infra, Image: l.Target.PauseImage, Pull: engine.PullNever,
-		Grace: defaultGrace, Health: engine.HealthNone,
+		Grace: infraGrace, Health: engine.HealthNone,
 		Config: &container.Config{
 			Image: l.Target.PauseImage, ExposedPorts: nat.PortSet{}, AttachStdout: true, AttachStderr: true,
 			Labels: labels.ForService(l.Target.Identity.Labels(l.Target.Version), l.infraName(), labels.RoleInfra, "1"),
