@@ -34,7 +34,7 @@ func (s *session) cleanUp(ctx context.Context) error {
 }
 
 // settling is how long an engine may take to learn that containers have ended which were killed behind its back. Until then
-// they seem to run outside of the cgroup that is gone, which is in doubt and left.
+// they seem to run outside of the cgroup that is gone, which is in doubt and left, and their volumes are in use.
 const settling = 5 * time.Second
 
 func (s *session) sweep(ctx context.Context) error {
@@ -46,7 +46,7 @@ func (s *session) sweep(ctx context.Context) error {
 	for begin, wait := time.Now(), 50*time.Millisecond; ; wait *= 2 {
 		report, err := reaper.Sweep(ctx, s.engine, s.host, match)
 		removed = append(removed, report.Removed...)
-		if err == nil && len(report.Left) > 0 && time.Since(begin)+wait < settling {
+		if (err != nil || len(report.Left) > 0) && time.Since(begin)+wait < settling {
 			time.Sleep(wait)
 			continue
 		}
