@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/engine/enginetest"
 	"github.com/dce-go/dce/go/labels"
@@ -141,6 +143,14 @@ func (w *world) listed(id string) engine.Container {
 		}
 	}
 	return engine.Container{}
+}
+
+// removeCgroup removes the cgroups that a real engine makes for a container's cgroup parent.
+func removeCgroup(t *testing.T, path string) {
+	t.Helper()
+	host, err := cgroup.Open(cgroup.Options{})
+	require.NoError(t, err)
+	require.NoError(t, host.Remove(context.Background(), filepath.Dir(path)))
 }
 
 // await reads events until one of that action comes.
@@ -284,10 +294,16 @@ var contract = []struct {
 	}},
 	{"unknown containers", func(w *world) {
 		for name, err := range map[string]error{
-			"Start":  w.Start(w.Context(), "dce-nobody"),
-			"Signal": w.Signal(w.Context(), "dce-nobody", "SIGTERM"),
-			"Copy":   w.Copy(w.Context(), "dce-nobody", []engine.File{{Path: "/a"}}),
-			"Logs":   w.Logs(w.Context(), "dce-nobody", time.Time{}, nil),
+			"Start":          w.Start(w.Context(), "dce-nobody"),
+			"Signal":         w.Signal(w.Context(), "dce-nobody", "SIGTERM"),
+			"Stop":           w.Stop(w.Context(), "dce-nobody", time.Second),
+			"DisableRestart": w.DisableRestart(w.Context(), "dce-nobody"),
+			"Inspect": func() error {
+				_, err := w.Inspect(w.Context(), "dce-nobody")
+				return err
+			}(),
+			"Copy": w.Copy(w.Context(), "dce-nobody", []engine.File{{Path: "/a"}}),
+			"Logs": w.Logs(w.Context(), "dce-nobody", time.Time{}, nil),
 		} {
 			require.True(w, errdefs.IsNotFound(err), "%s: %v", name, err)
 		}
@@ -295,6 +311,32 @@ var contract = []struct {
 			require.NoError(w, w.Remove(w.Context(), kind, "dce-nobody"), "what is gone is no error")
 		}
 		require.True(w, errdefs.IsInvalidArgument(w.Remove(w.Context(), "planet", "mars")))
+	}},
+	{"details, restart policy and stop", func(w *world) {
+		w.script("deaf", enginetest.Script{Deaf: true})
+		spec := w.spec("deaf", "sh", "-c", "trap '' TERM; while true; do sleep 1; done")
+		spec.Host.CgroupParent = "/" + w.pod + "/run"
+		spec.Host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyAlways}
+		id := w.create(spec)
+		w.Cleanup(func() { removeCgroup(w.T, spec.Host.CgroupParent) })
+		details, err := w.Inspect(w.Context(), id)
+		require.NoError(w, err)
+		require.Equal(w, spec.Host.CgroupParent, details.CgroupParent)
+		require.Equal(w, "always", details.Restart)
+		require.Equal(w, w.listed(id).Created.Unix(), details.Created.Unix())
+		require.NotZero(w, details.Created.Nanosecond(), "lists give whole seconds, this does not")
+		require.NoError(w, w.Stop(w.Context(), id, time.Minute), "what does not run is stopped")
+
+		require.NoError(w, w.Start(w.Context(), id))
+		require.NoError(w, w.DisableRestart(w.Context(), id))
+		details, err = w.Inspect(w.Context(), id)
+		require.NoError(w, err)
+		require.Equal(w, "no", details.Restart)
+		begun := time.Now()
+		require.NoError(w, w.Stop(w.Context(), id, 100*time.Millisecond))
+		require.Less(w, time.Since(begun), soon)
+		require.Eventually(w, func() bool { return w.listed(id).Status == engine.StatusExited }, soon, 10*time.Millisecond, "killed after the grace")
+		require.Equal(w, 137, w.listed(id).ExitCode)
 	}},
 	{"logs", func(w *world) {
 		w.script("web", enginetest.Script{

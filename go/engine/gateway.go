@@ -33,6 +33,13 @@ type Gateway interface {
 	Start(ctx context.Context, id string) error
 	// Signal sends a signal ("SIGTERM", "15"); IsConflict or IsNotFound when the container does not run.
 	Signal(ctx context.Context, id, signal string) error
+	// Inspect says what List does not; one request. For whole lists of containers it is too dear.
+	Inspect(ctx context.Context, id string) (Details, error)
+	// DisableRestart takes a container's restart policy away, so that the engine does not bring it back behind our back.
+	DisableRestart(ctx context.Context, id string) error
+	// Stop sends the container's own stop signal, waits for its end, and kills after grace (whole seconds, rounded up). One
+	// that does not run is no error.
+	Stop(ctx context.Context, id string, grace time.Duration) error
 	// Logs follows the output of a container until it ends (nil) or ctx does: all of it for a zero since, else the
 	// entries of since and later. Each entry is given to sink as it comes; an error of sink ends the call and is returned.
 	Logs(ctx context.Context, id string, since time.Time, sink func(LogEntry) error) error
@@ -131,6 +138,13 @@ type Container struct {
 	Health   Health
 	ExitCode int // only where Status is exited or dead
 	Ports    []Port
+}
+
+// Details of one container that its entry in a list lacks.
+type Details struct {
+	CgroupParent string    // as it was asked for at the creation: a path, a slice, or "" for the engine's own
+	Created      time.Time // to the nanosecond; lists give whole seconds
+	Restart      string    // restart policy: "no", "always", "on-failure", "unless-stopped"
 }
 
 // Port is one published port.

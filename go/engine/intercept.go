@@ -14,21 +14,24 @@ type Method string
 
 // The methods of Gateway.
 const (
-	MethodInfo          Method = "Info"
-	MethodImage         Method = "Image"
-	MethodPull          Method = "Pull"
-	MethodLoad          Method = "Load"
-	MethodList          Method = "List"
-	MethodCreate        Method = "Create"
-	MethodCopy          Method = "Copy"
-	MethodStart         Method = "Start"
-	MethodSignal        Method = "Signal"
-	MethodLogs          Method = "Logs"
-	MethodEvents        Method = "Events"
-	MethodCreateNetwork Method = "CreateNetwork"
-	MethodCreateVolume  Method = "CreateVolume"
-	MethodObjects       Method = "Objects"
-	MethodRemove        Method = "Remove"
+	MethodInfo           Method = "Info"
+	MethodImage          Method = "Image"
+	MethodPull           Method = "Pull"
+	MethodLoad           Method = "Load"
+	MethodList           Method = "List"
+	MethodCreate         Method = "Create"
+	MethodCopy           Method = "Copy"
+	MethodStart          Method = "Start"
+	MethodSignal         Method = "Signal"
+	MethodInspect        Method = "Inspect"
+	MethodDisableRestart Method = "DisableRestart"
+	MethodStop           Method = "Stop"
+	MethodLogs           Method = "Logs"
+	MethodEvents         Method = "Events"
+	MethodCreateNetwork  Method = "CreateNetwork"
+	MethodCreateVolume   Method = "CreateVolume"
+	MethodObjects        Method = "Objects"
+	MethodRemove         Method = "Remove"
 )
 
 const kindImage Kind = "image"
@@ -133,6 +136,26 @@ func (i *intercepted) Start(ctx context.Context, id string) error {
 func (i *intercepted) Signal(ctx context.Context, id, signal string) error {
 	return i.around(ctx, Call{MethodSignal, KindContainer, id}, func(ctx context.Context) error {
 		return i.next.Signal(ctx, id, signal)
+	})
+}
+
+func (i *intercepted) Inspect(ctx context.Context, id string) (details Details, err error) {
+	err = i.around(ctx, Call{MethodInspect, KindContainer, id}, func(ctx context.Context) (err error) {
+		details, err = i.next.Inspect(ctx, id)
+		return err
+	})
+	return details, err
+}
+
+func (i *intercepted) DisableRestart(ctx context.Context, id string) error {
+	return i.around(ctx, Call{MethodDisableRestart, KindContainer, id}, func(ctx context.Context) error {
+		return i.next.DisableRestart(ctx, id)
+	})
+}
+
+func (i *intercepted) Stop(ctx context.Context, id string, grace time.Duration) error {
+	return i.around(ctx, Call{MethodStop, KindContainer, id}, func(ctx context.Context) error {
+		return i.next.Stop(ctx, id, grace)
 	})
 }
 

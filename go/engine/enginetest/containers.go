@@ -25,6 +25,7 @@ type fakeContainer struct {
 	published []engine.Port
 	files     []engine.File
 	output    []engine.LogEntry
+	details   engine.Details
 	ended     chan struct{} // of this run, closed at its end
 	timers    []*time.Timer // of this run
 	deaf      bool
@@ -101,7 +102,10 @@ func (s *state) Create(_ context.Context, spec *engine.ContainerSpec) (string, e
 		ID: s.newID(), Name: spec.Name, Image: spec.Config.Image, ImageID: image.ID, Labels: maps.Clone(spec.Config.Labels),
 		Created: time.Now(), Status: engine.StatusCreated,
 	}
+	c.details = engine.Details{Created: c.Created, Restart: "no"}
 	if spec.Host != nil {
+		c.details.CgroupParent = spec.Host.CgroupParent
+		c.details.Restart = cmp.Or(string(spec.Host.RestartPolicy.Name), "no")
 		for port, bindings := range spec.Host.PortBindings {
 			for _, b := range bindings {
 				host, _ := strconv.ParseUint(b.HostPort, 10, 16)
@@ -222,6 +226,56 @@ func (s *state) Signal(_ context.Context, id, signal string) error {
 		s.later(c, c.lingers, func() { s.die(c, 128+number) })
 	default:
 		s.die(c, 128+number)
+	}
+	return nil
+}
+
+func (s *state) Inspect(_ context.Context, id string) (engine.Details, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.find(id)
+	if c == nil {
+		return engine.Details{}, noSuch("container", id)
+	}
+	return c.details, nil
+}
+
+func (s *state) DisableRestart(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.find(id)
+	if c == nil {
+		return noSuch("container", id)
+	}
+	c.details.Restart = "no"
+	return nil
+}
+
+// Stop waits like an engine: until the container has ended, or for the grace.
+func (s *state) Stop(ctx context.Context, id string, grace time.Duration) error {
+	s.mu.Lock()
+	c := s.find(id)
+	if c == nil {
+		s.mu.Unlock()
+		return noSuch("container", id)
+	}
+	ended, runs := c.ended, c.Status == engine.StatusRunning
+	s.mu.Unlock()
+	if !runs {
+		return nil
+	}
+	if err := s.Signal(ctx, id, "SIGTERM"); err != nil && !errdefs.IsConflict(err) {
+		return err
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(grace):
+	}
+	if err := s.Signal(ctx, id, "SIGKILL"); err != nil && !errdefs.IsConflict(err) {
+		return err
 	}
 	return nil
 }

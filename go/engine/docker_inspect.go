@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+func (d *dockerAPI) Inspect(ctx context.Context, id string) (Details, error) {
+	found, err := d.cli.ContainerInspect(ctx, id)
+	if err != nil {
+		return Details{}, err
+	}
+	created, _ := time.Parse(time.RFC3339Nano, found.Created) // zero where it can't be read, as in lists
+	details := Details{Created: created}
+	if h := found.HostConfig; h != nil {
+		details.CgroupParent = h.CgroupParent
+		details.Restart = cmp.Or(string(h.RestartPolicy.Name), string(container.RestartPolicyDisabled))
+	}
+	return details, nil
+}
+
+func (d *dockerAPI) DisableRestart(ctx context.Context, id string) error {
+	_, err := d.cli.ContainerUpdate(ctx, id, container.UpdateConfig{
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+	})
+	return err
+}
+
+func (d *dockerAPI) Stop(ctx context.Context, id string, grace time.Duration) error {
+	seconds := int(math.Ceil(max(grace, 0).Seconds()))
+	return d.cli.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+}
