@@ -76,7 +76,7 @@ run | test)
 		need iptables iptables
 	fi
 	# Tests put it into images, so it must not need a library. The package takes the place of Debian's dynamic busybox.
-	[ "$1" = run ] || { [ -x /bin/busybox ] && ! grep -q 'ld-linux' /bin/busybox; } || missing="$missing busybox-static"
+	[ "$1" = run ] || { [ -x /bin/busybox ] && ! ldd /bin/busybox 2>/dev/null | grep -q '=>'; } || missing="$missing busybox-static"
 	;;
 lint)
 	need shellcheck shellcheck
