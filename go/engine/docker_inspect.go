@@ -20,6 +20,9 @@ func (d *dockerAPI) Inspect(ctx context.Context, id string) (Details, error) {
 		details.CgroupParent = h.CgroupParent
 		details.Restart = cmp.Or(string(h.RestartPolicy.Name), string(container.RestartPolicyDisabled))
 	}
+	if found.State != nil {
+		details.Pid = found.State.Pid
+	}
 	return details, nil
 }
 

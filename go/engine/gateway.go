@@ -145,6 +145,7 @@ type Details struct {
 	CgroupParent string    // as it was asked for at the creation: a path, a slice, or "" for the engine's own
 	Created      time.Time // to the nanosecond; lists give whole seconds
 	Restart      string    // restart policy: "no", "always", "on-failure", "unless-stopped"
+	Pid          int       // of its main process on the engine's host; 0 where it does not run
 }
 
 // Port is one published port.

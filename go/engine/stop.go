@@ -40,6 +40,9 @@ func (p *Pod) Stop(ctx context.Context, spec PodSpec, deadline *Deadline) StopRe
 		<-s.answers
 		s.calls--
 	}
+	if s.infra != nil {
+		(<-s.infra).close()
+	}
 	slices.Sort(s.overran)
 	return StopReport{Overran: slices.Compact(s.overran), Err: err}
 }
@@ -60,6 +63,8 @@ type stopping struct {
 	known   bool      // members is current
 	lost    error     // why it is not, or why the last list failed
 	relist  time.Time // when the last list may be tried again
+	listed  bool      // the list at the begin was read
+	infra   chan *process
 	calls   int
 	answers chan answered
 	overran []string
@@ -79,8 +84,9 @@ type member struct {
 }
 
 type answered struct {
-	m   *member
-	err error
+	m     *member
+	err   error
+	ended bool // it is known to have ended
 }
 
 func (m *member) alive() bool {
@@ -91,6 +97,10 @@ func (s *stopping) loop(ctx context.Context) error {
 	for {
 		at, changed := s.deadline.Get()
 		now := time.Now()
+		if s.known && !s.listed { // events of what was just started may still be on their way
+			s.listed = true
+			s.stragglers(ctx)
+		}
 		alive := s.alive()
 		if s.known && len(alive) == 0 && !now.Before(s.relist) {
 			if s.stragglers(ctx) {

@@ -24,16 +24,18 @@ func (s *stopping) act(ctx context.Context, now, deadline time.Time) time.Time {
 	}
 	s.advance(now)
 	asks := make([]time.Duration, 0, len(s.levels))
-	for level := s.at; level < len(s.levels); level++ {
+	for level := s.at; level <= len(s.levels); level++ {
 		asks = append(asks, s.longestAlive(level))
 	}
-	var allotted time.Duration
-	if len(asks) > 0 {
-		allotted = budget(deadline.Sub(s.since), asks)[0]
-	}
+	allotted := budget(deadline.Sub(s.since), asks)[0]
 	over := !now.Before(deadline) // then nobody waits for anybody but infra for all
-	for _, m := range s.alive() {
-		due := m.level <= s.at || over && m.level < len(s.levels)
+	alive := s.alive()
+	s.hold(ctx, alive)
+	for _, m := range alive {
+		due := m.level <= s.at || over
+		if m.Role == labels.RoleInfra {
+			due = len(alive) == 1 // whatever starts late still needs its network
+		}
 		if !due || m.calling || now.Before(m.retry) {
 			if due && m.retry.After(now) {
 				next = earlier(next, m.retry)
@@ -99,19 +101,56 @@ func (m *member) grace() time.Duration {
 	return m.spec.grace()
 }
 
+// hold gets a hold of infra's process while the services stop, so that nobody has to wait for the engine once they have: its
+// stop alone takes an engine as long as that of a service, and would come behind it.
+func (s *stopping) hold(ctx context.Context, alive []*member) {
+	if s.infra != nil {
+		return
+	}
+	for _, m := range alive {
+		if m.Role != labels.RoleInfra || m.calling || m.killed {
+			continue
+		}
+		s.infra = make(chan *process, 1)
+		go func(held chan<- *process) {
+			ctx, cancel := context.WithTimeout(ctx, callWait)
+			defer cancel()
+			details, err := s.pod.Gateway.Inspect(ctx, m.ID)
+			if err != nil {
+				held <- nil
+				return
+			}
+			held <- holdProcess(details.Pid, m.ID)
+		}(s.infra)
+	}
+}
+
 // signal sends a signal beside the loop; an empty one is the container's own stop signal.
 func (s *stopping) signal(ctx context.Context, m *member, signal string) {
 	m.calling = true
 	s.calls++
 	id, spec := m.ID, m.spec
+	var holding <-chan *process
+	if m.Role == labels.RoleInfra {
+		holding, s.infra = s.infra, nil
+	}
 	s.log.WithFields(logrus.Fields{"container": m.Name, "signal": cmp.Or(signal, "its own")}).Debug("Signalling.")
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, callWait)
 		defer cancel()
+		if holding != nil {
+			held := <-holding
+			err := held.kill()
+			held.close()
+			if err == nil {
+				s.answers <- answered{m: m, ended: true}
+				return
+			}
+		}
 		if signal == "" {
 			signal = s.pod.stopSignal(ctx, spec)
 		}
-		s.answers <- answered{m, s.pod.Gateway.Signal(ctx, id, signal)}
+		s.answers <- answered{m: m, err: s.pod.Gateway.Signal(ctx, id, signal)}
 	}()
 }
 
@@ -139,6 +178,8 @@ func (s *stopping) take(a answered) {
 	m, err := a.m, a.err
 	m.calling = false
 	switch {
+	case a.ended:
+		m.ended = true
 	case err == nil:
 	case errdefs.IsNotFound(err), errdefs.IsConflict(err): // it does not run; its die event is on the way or was missed
 		m.ended = true
