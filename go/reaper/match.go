@@ -3,7 +3,6 @@ package reaper
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +10,9 @@ import (
 
 	"github.com/dce-go/dce/go/labels"
 )
+
+// OwnRoot is our own tree of cgroups, beside an agent's, for pods that can't live in the task's own.
+const OwnRoot = "/dce"
 
 // Match says what a sweep is about. Empty ids match any.
 type Match struct {
@@ -28,6 +30,8 @@ type Match struct {
 	Before time.Time
 	// Grace is how long something just created is left alone.
 	Grace time.Duration
+	// KeepVolumes leaves the volumes that were named for a pod. Anonymous ones go with their containers all the same.
+	KeepVolumes bool
 	// Cause is why, for people: "the executor was removed".
 	Cause string
 }
@@ -48,15 +52,20 @@ func (m Match) check() error {
 	return nil
 }
 
+// ids are what is asked for, by label.
+func (m Match) ids() [5][2]string {
+	return [5][2]string{
+		{labels.Scope, m.Scope}, {labels.Framework, m.Framework}, {labels.Executor, m.Executor},
+		{labels.Container, m.Container}, {labels.Task, m.Task},
+	}
+}
+
 // filter is what the engine is asked for, as few and as narrow lists as possible.
 func (m Match) filter() []string {
 	var out []string
-	for _, f := range [][2]string{
-		{labels.Scope, m.Scope}, {labels.Framework, m.Framework}, {labels.Executor, m.Executor},
-		{labels.Container, m.Container}, {labels.Task, m.Task},
-	} {
-		if f[1] != "" {
-			out = append(out, f[0]+"="+f[1])
+	for _, id := range m.ids() {
+		if id[1] != "" {
+			out = append(out, id[0]+"="+id[1])
 		}
 	}
 	return out
@@ -64,10 +73,12 @@ func (m Match) filter() []string {
 
 // fits says whether labels are within the match.
 func (m Match) fits(l map[string]string) bool {
-	return !slices.ContainsFunc(m.filter(), func(f string) bool {
-		key, want, _ := strings.Cut(f, "=")
-		return l[key] != want
-	})
+	for _, id := range m.ids() {
+		if id[1] != "" && l[id[0]] != id[1] {
+			return false
+		}
+	}
+	return true
 }
 
 // group is the cgroup of a run below a root, "" for ids that can't be a directory's name.

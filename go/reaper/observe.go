@@ -3,10 +3,13 @@ package reaper
 import (
 	"context"
 	"slices"
+	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/containerd/errdefs"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/core/guard"
 	"github.com/dce-go/dce/go/engine"
 )
 
@@ -14,6 +17,9 @@ import (
 type Engine interface {
 	List(ctx context.Context, labels ...string) ([]engine.Container, error)
 	Objects(ctx context.Context, kind engine.Kind, labels ...string) ([]engine.Object, error)
+	Inspect(ctx context.Context, id string) (engine.Details, error)
+	DisableRestart(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string, grace time.Duration) error
 	Remove(ctx context.Context, kind engine.Kind, id string) error
 }
 
@@ -22,24 +28,25 @@ type Observed struct {
 	Containers []engine.Container
 	Networks   []engine.Object
 	Volumes    []engine.Object
-	Cgroups    []string // paths below the roots, of all hierarchies, sorted; they belong to any run
+	Cgroups    []string                  // paths below the roots, of all hierarchies, sorted; they belong to any run
+	Details    map[string]engine.Details // of the few containers that had to be asked about, by id
 }
 
 // Observe looks: one list of containers in any state, one of networks, one of volumes, all by label, and the cgroups below
 // the roots (only the run's own where the match names one).
 func Observe(ctx context.Context, e Engine, host *cgroup.Host, m Match) (seen Observed, err error) {
 	filter := m.filter()
-	g, gctx := errgroup.WithContext(ctx)
+	var g guard.Group
 	g.Go(func() (err error) {
-		seen.Containers, err = e.List(gctx, filter...)
+		seen.Containers, err = e.List(ctx, filter...)
 		return err
 	})
 	g.Go(func() (err error) {
-		seen.Networks, err = e.Objects(gctx, engine.KindNetwork, filter...)
+		seen.Networks, err = e.Objects(ctx, engine.KindNetwork, filter...)
 		return err
 	})
 	g.Go(func() (err error) {
-		seen.Volumes, err = e.Objects(gctx, engine.KindVolume, filter...)
+		seen.Volumes, err = e.Objects(ctx, engine.KindVolume, filter...)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -71,4 +78,63 @@ func cgroups(host *cgroup.Host, root, run string) ([]string, error) {
 	}
 	below, err := host.List(own)
 	return append(below, own), err
+}
+
+// askAtOnce bounds how many containers are inspected side by side.
+const askAtOnce = 8
+
+// Ask inspects the few containers about which a look leaves something open, and returns what was seen with their details.
+func Ask(ctx context.Context, e Engine, m Match, seen Observed, live Live) (Observed, error) {
+	open := unclear(m, &seen, live)
+	if len(open) == 0 {
+		return seen, nil
+	}
+	answers := make([]*engine.Details, len(open))
+	slots := semaphore.NewWeighted(askAtOnce)
+	var g guard.Group
+	for i, id := range open {
+		g.Go(func() error {
+			if err := slots.Acquire(ctx, 1); err != nil {
+				return err
+			}
+			defer slots.Release(1)
+			details, err := e.Inspect(ctx, id)
+			if errdefs.IsNotFound(err) {
+				return nil // it went meanwhile
+			}
+			answers[i] = &details
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return seen, err
+	}
+	seen.Details = map[string]engine.Details{} // others may share what was there
+	for i, id := range open {
+		if answers[i] != nil {
+			seen.Details[id] = *answers[i]
+		}
+	}
+	return seen, nil
+}
+
+// unclear names the containers that only an inspection can tell about: whose cgroup proves nothing, and whose whole second
+// of creation is that of Match.Before.
+func unclear(m Match, seen *Observed, live Live) []string {
+	var out []string
+	roots := m
+	for _, t := range seen.things() {
+		if t.kind != engine.KindContainer || !m.fits(t.labels) || live[t.run()] {
+			continue
+		}
+		roots.CgroupRoots = nil // all proofs but that of the cgroup
+		if doubt(t, roots, seen) != "" {
+			continue
+		}
+		sameSecond := !m.Before.IsZero() && !t.created.After(m.Before) && t.created.Add(time.Second).After(m.Before)
+		if sameSecond || doubt(t, m, seen) != "" {
+			out = append(out, t.id)
+		}
+	}
+	return out
 }

@@ -19,29 +19,54 @@ var stages = map[engine.Kind]int{engine.KindContainer: 0, engine.KindNetwork: 1,
 
 // Removal is one thing to remove, and why.
 type Removal struct {
-	Run   string // Mesos container id
-	Kind  engine.Kind
-	ID    string // what to remove it by: an id, a volume's name, a cgroup's path
-	Name  string // for people; for containers with the status
-	Cause string
+	Run    string // Mesos container id
+	Kind   engine.Kind
+	ID     string        // what to remove it by: an id, a volume's name, a cgroup's path
+	Name   string        // for people
+	Status engine.Status // of containers
+	Cause  string
 }
 
-func (r Removal) String() string { return fmt.Sprintf("remove %s %s: %s", r.Kind, r.Name, r.Cause) }
+func (r Removal) String() string { return "remove " + r.What() + ": " + r.Cause }
+
+// What names the thing, with the status of containers.
+func (r Removal) What() string {
+	return thing{kind: r.Kind, name: r.Name, status: r.Status}.String()
+}
 
 // Left is something that fits the match and stays, and why.
 type Left struct {
-	Kind  engine.Kind
-	ID    string
-	Name  string
-	Cause string
+	Run    string
+	Kind   engine.Kind
+	ID     string
+	Name   string
+	Status engine.Status // of containers
+	Cause  string
+	Until  time.Time // when it will be old enough; zero for what time does not mend
 }
 
-func (l Left) String() string { return fmt.Sprintf("leave %s %s: %s", l.Kind, l.Name, l.Cause) }
+func (l Left) String() string { return "leave " + l.What() + ": " + l.Cause }
+
+// What names the thing, with the status of containers.
+func (l Left) What() string {
+	return thing{kind: l.Kind, name: l.Name, status: l.Status}.String()
+}
 
 // Plan is what a sweep does. Removals are sorted by run, stage and name.
 type Plan struct {
 	Removals []Removal
 	Left     []Left
+}
+
+// Runs lists the runs of which something is to be removed, sorted.
+func (p Plan) Runs() []string {
+	var out []string
+	for _, r := range p.Removals {
+		if len(out) == 0 || out[len(out)-1] != r.Run {
+			out = append(out, r.Run)
+		}
+	}
+	return out
 }
 
 // String is the plan for people and for tests: a line for each thing.
@@ -66,12 +91,12 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 	var p Plan
 	runs := map[string][]thing{}
 	for _, t := range seen.things() {
-		run := t.labels[labels.Container]
-		if !m.fits(t.labels) || live[run] {
+		run := t.run()
+		if !m.fits(t.labels) || live[run] || m.KeepVolumes && t.kind == engine.KindVolume {
 			continue
 		}
-		if why := doubt(t, m, seen.Cgroups); why != "" {
-			p.Left = append(p.Left, leave(t, why))
+		if why := doubt(t, m, &seen); why != "" {
+			p.Left = append(p.Left, leave(t, why, time.Time{}))
 			continue
 		}
 		runs[run] = append(runs[run], t)
@@ -80,14 +105,14 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 		runs[m.Container] = []thing{} // its cgroup alone may be left
 	}
 	for run, things := range runs {
-		if why := m.tooYoung(things, now); why != "" {
+		if why, until := m.tooYoung(things, now); why != "" {
 			for _, t := range things {
-				p.Left = append(p.Left, leave(t, why))
+				p.Left = append(p.Left, leave(t, why, until))
 			}
 			continue
 		}
 		for _, t := range things {
-			p.Removals = append(p.Removals, Removal{Run: run, Kind: t.kind, ID: t.id, Name: strings.TrimPrefix(t.String(), string(t.kind)+" "), Cause: m.cause()})
+			p.Removals = append(p.Removals, Removal{Run: run, Kind: t.kind, ID: t.id, Name: t.name, Status: t.status, Cause: m.cause()})
 		}
 		for _, g := range m.groups(run, seen.Cgroups) {
 			p.Removals = append(p.Removals, Removal{Run: run, Kind: KindCgroup, ID: g, Name: g, Cause: m.cause()})
@@ -102,51 +127,61 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 	return p
 }
 
-func leave(t thing, why string) Left {
-	return Left{Kind: t.kind, ID: t.id, Name: strings.TrimPrefix(t.String(), string(t.kind)+" "), Cause: why}
+func leave(t thing, why string, until time.Time) Left {
+	return Left{Run: t.run(), Kind: t.kind, ID: t.id, Name: t.name, Status: t.status, Cause: why, Until: until}
 }
 
-func (seen Observed) things() []thing {
+func (t thing) run() string { return t.labels[labels.Container] }
+
+func (seen *Observed) things() []thing {
 	out := make([]thing, 0, len(seen.Containers)+len(seen.Networks)+len(seen.Volumes))
 	for _, c := range seen.Containers {
-		out = append(out, thing{engine.KindContainer, c.ID, c.Name, c.Status, c.Created, c.Labels})
+		t := thing{kind: engine.KindContainer, id: c.ID, name: c.Name, status: c.Status, created: c.Created, labels: c.Labels}
+		if d := seen.Details[c.ID]; !d.Created.IsZero() {
+			t.created, t.exact = d.Created, true
+		}
+		out = append(out, t)
 	}
 	for _, o := range slices.Concat(seen.Networks, seen.Volumes) {
-		out = append(out, thing{o.Kind, o.ID, o.Name, "", o.Created, o.Labels})
+		out = append(out, thing{kind: o.Kind, id: o.ID, name: o.Name, created: o.Created, labels: o.Labels, exact: o.Created.Nanosecond() != 0})
 	}
 	return out
 }
 
-// tooYoung says why a whole run is left for its age. An engine's list gives whole seconds, rounded down, and some things no
-// time at all; the oldest thing of a run decides for all of it.
-func (m Match) tooYoung(things []thing, now time.Time) string {
+// latest is when the thing was created at the latest: lists give whole seconds, rounded down.
+func (t thing) latest() time.Time {
+	if t.exact {
+		return t.created
+	}
+	return t.created.Add(time.Second)
+}
+
+// tooYoung says why a whole run is left for its age, and until when where time mends it. Some things bear no time at all; the
+// oldest of a run decides for all of it.
+func (m Match) tooYoung(things []thing, now time.Time) (why string, until time.Time) {
 	var born time.Time
 	for _, t := range things {
-		if !t.created.IsZero() && (born.IsZero() || t.created.Before(born)) {
-			born = t.created
+		if !t.created.IsZero() && (born.IsZero() || t.latest().Before(born)) {
+			born = t.latest()
 		}
 	}
-	if born.IsZero() {
-		return ""
-	}
-	latest := born.Add(time.Second)
 	switch {
-	case !m.Before.IsZero() && latest.After(m.Before):
-		return "its run began after the reason for this sweep"
-	case m.Grace > 0 && now.Sub(latest) < m.Grace:
-		return fmt.Sprintf("its run is younger than %s", m.Grace)
+	case born.IsZero():
+		return "", time.Time{}
+	case !m.Before.IsZero() && born.After(m.Before):
+		return "its run began after the reason for this sweep", time.Time{}
+	case m.Grace > 0 && now.Sub(born) < m.Grace:
+		return fmt.Sprintf("its run is younger than %s", m.Grace), born.Add(m.Grace)
 	}
-	return ""
+	return "", time.Time{}
 }
 
 // groups are the cgroups of a run that exist.
 func (m Match) groups(run string, cgroups []string) []string {
 	var out []string
 	for _, root := range m.CgroupRoots {
-		if own := group(root, run); own != "" {
-			if _, there := slices.BinarySearch(cgroups, own); there {
-				out = append(out, own)
-			}
+		if own := group(root, run); own != "" && contains(cgroups, own) {
+			out = append(out, own)
 		}
 	}
 	return out

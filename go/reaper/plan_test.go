@@ -21,7 +21,13 @@ func identity(run string) labels.Identity {
 
 // ctr is a container of a pod; name is what follows the pod id.
 func ctr(id string, who labels.Identity, name string, status engine.Status) engine.Container {
-	return engine.Container{ID: id, Name: who.PodID() + name, Labels: who.Labels("1"), Status: status, Created: noon}
+	service, number, numbered := strings.Cut(strings.TrimPrefix(name, "-"), "-")
+	role := labels.RoleService
+	if !numbered {
+		role, number = labels.RoleInfra, "1"
+	}
+	all := labels.ForService(who.Labels("1"), service, role, number)
+	return engine.Container{ID: id, Name: who.PodID() + name, Labels: all, Status: status, Created: noon}
 }
 
 func obj(kind engine.Kind, who labels.Identity, name string) engine.Object {
@@ -144,20 +150,82 @@ leave container happy_hopper (exited): it is not named after its pod POD1
 		"proof: the name goes on where the pod id ends": {change: foreign(func(c *engine.Container) { c.Name = c1.PodID() + "x" }), want: `
 leave container POD1x (exited): it is not named after its pod POD1
 `},
+		"proof: a name that another service would have": {change: foreign(func(c *engine.Container) { c.Labels[labels.Service] = "y" }), want: `
+leave container POD1-x-1 (exited): it is not named after its pod POD1
+`},
+		"proof: infra bears no number": {change: foreign(func(c *engine.Container) { c.Labels[labels.Role] = labels.RoleInfra }), want: `
+leave container POD1-x-1 (exited): it is not named after its pod POD1
+`},
+		"proof: a network of another name": {change: func(m *Match, o *Observed) {
+			n := obj(engine.KindNetwork, c1, "_x")
+			n.Name = "x"
+			*o = Observed{Networks: []engine.Object{n}}
+		}, want: `
+leave network x: it is not named after its pod POD1
+`},
 		"proof: running elsewhere": {change: foreign(func(c *engine.Container) { c.Status = engine.StatusRunning }), want: `
-leave container POD1-x-1 (running): it runs outside of the cgroup /mesos/c1 or /dce/c1
+leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1
+`},
+		"proof: it ran elsewhere": {change: foreign(func(c *engine.Container) {}), want: `
+leave container POD1-x-1 (exited): its cgroup is not /mesos/c1 or /dce/c1
+`},
+		"proof: the engine says that it ran elsewhere": {change: func(m *Match, o *Observed) {
+			foreign(func(c *engine.Container) {})(m, o)
+			o.Details = map[string]engine.Details{"999": {CgroupParent: "/other"}}
+		}, want: `
+leave container POD1-x-1 (exited): it was put below the cgroup /other and not /mesos/c1 or /dce/c1
+`},
+		"proof: the engine says that it was put nowhere": {change: func(m *Match, o *Observed) {
+			foreign(func(c *engine.Container) {})(m, o)
+			o.Details = map[string]engine.Details{"999": {}}
+		}, want: `
+leave container POD1-x-1 (exited): it was not put below the cgroup /mesos/c1 or /dce/c1
+`},
+		"proof: the engine says where it was put": {change: func(m *Match, o *Observed) {
+			foreign(func(c *engine.Container) { c.Status = engine.StatusRunning })(m, o)
+			o.Details = map[string]engine.Details{"999": {CgroupParent: "dce/c1/"}}
+		}, want: `
+run c1
+  remove container POD1-x-1 (running): the executor was removed
+`},
+		"proof: its run had a cgroup": {change: func(m *Match, o *Observed) {
+			foreign(func(c *engine.Container) {})(m, o)
+			o.Cgroups = []string{"/mesos/c1"}
+		}, want: `
+run c1
+  remove container POD1-x-1 (exited): the executor was removed
+  remove cgroup /mesos/c1: the executor was removed
+`},
+		"in the second of the reason, before it": {change: func(m *Match, o *Observed) {
+			m.Before, m.Container = noon.Add(600*time.Millisecond), "c2"
+			o.Details = map[string]engine.Details{"211": {Created: noon.Add(500 * time.Millisecond)}}
+		}, want: `
+run c2
+  remove container POD2-web-1 (running): the executor was removed
+  remove cgroup /mesos/c2: the executor was removed
+`},
+		"in the second of the reason, after it": {change: func(m *Match, o *Observed) {
+			m.Before, m.Container = noon.Add(600*time.Millisecond), "c2"
+			o.Details = map[string]engine.Details{"211": {Created: noon.Add(700 * time.Millisecond)}}
+		}, want: `
+leave container POD2-web-1 (running): its run began after the reason for this sweep
+`},
+		"volumes are kept": {change: func(m *Match, o *Observed) {
+			m.KeepVolumes, m.Container, o.Containers, o.Networks = true, "c1", nil, nil
+		}, want: `
+run c1
+  remove cgroup /mesos/c1: the executor was removed
 `},
 		"proof: running in another run's cgroup": {change: func(m *Match, o *Observed) {
 			*o = Observed{Containers: []engine.Container{ctr("111", c1, "-x-1", engine.StatusRunning)}, Cgroups: []string{"/mesos/c2/111"}}
 		}, want: `
-leave container POD1-x-1 (running): it runs outside of the cgroup /mesos/c1 or /dce/c1
+leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1
 `},
 		"a run whose id is no name of a directory": {change: func(m *Match, o *Observed) {
 			up := identity("..")
 			*o = Observed{Containers: []engine.Container{ctr("111", up, "-x-1", engine.StatusExited)}, Cgroups: []string{"/mesos/../x", "/x"}}
 		}, want: `
-run ..
-  remove container PODUP-x-1 (exited): the executor was removed
+leave container PODUP-x-1 (exited): its cgroup is not / or /
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +259,7 @@ func TestPlanRemovesOnlyWhatIsProved(t *testing.T) {
 		byID := map[string]engine.Container{}
 		for i := range rapid.IntRange(0, 8).Draw(t, "n") {
 			who := labels.Identity{Scope: rapid.SampledFrom([]string{"s", "t"}).Draw(t, "s"), Agent: "g", Framework: "f", Executor: word.Draw(t, "e"), Container: word.Draw(t, "c"), Task: "k"}
-			c := ctr(string(rune('0'+i)), who, rapid.SampledFrom([]string{"-w-1", "x"}).Draw(t, "name"),
+			c := ctr(string(rune('0'+i)), who, rapid.SampledFrom([]string{"-w-1", "x-1"}).Draw(t, "name"),
 				rapid.SampledFrom([]engine.Status{engine.StatusRunning, engine.StatusExited}).Draw(t, "status"))
 			byID[c.ID] = c
 			seen.Containers = append(seen.Containers, c)

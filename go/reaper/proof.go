@@ -13,11 +13,11 @@ import (
 
 // Ownership is proved, not claimed. Something is a pod's when all of this holds:
 //   - it bears our labels, whole, with the scope and ids of the match;
-//   - its pod label is the pod id that these ids give, and it is named after it. An image committed from a pod's container
-//     hands our labels on to everybody's containers, but names are unique on an engine;
-//   - where cgroups are used, a container that has processes has its cgroup below that of its run. The engine's list does not
-//     give a container's cgroup parent, but the cgroup bears the container's id. A container without processes has no
-//     cgroup; for those the name has to do, and what a forger would lose is a container of his own that does not run.
+//   - its pod label is the pod id that these ids give, and it has exactly the name that pod and service give it. An image
+//     committed from a pod's container hands our labels on to everybody's containers, but names are unique on an engine;
+//   - where cgroups are used, a container belongs below the cgroup of its run. That is seen without asking: the cgroup of one
+//     that runs bears its id; of one without processes nothing is left but what the engine made for its run. Only where
+//     neither is there the engine is asked what cgroup parent the container was given.
 //
 // What fails one of them is reported and left.
 
@@ -28,6 +28,7 @@ type thing struct {
 	name    string
 	status  engine.Status // of containers
 	created time.Time
+	exact   bool // created is exact, not in whole seconds
 	labels  map[string]string
 }
 
@@ -40,40 +41,76 @@ func (t thing) String() string {
 }
 
 // doubt returns why a thing that fits the match is not proved to be the pod's, as a sentence; "" when it is.
-func doubt(t thing, m Match, cgroups []string) string {
+func doubt(t thing, m Match, seen *Observed) string {
 	id, pod, whole := labels.Parse(t.labels)
 	switch {
 	case !whole:
 		return "its labels are not whole"
 	case pod != id.PodID():
 		return fmt.Sprintf("its label %s is %s, but its ids give %s", labels.Pod, pod, id.PodID())
-	case !strings.HasPrefix(t.name, pod+"-") && !strings.HasPrefix(t.name, pod+"_"):
+	case !named(t, pod):
 		return "it is not named after its pod " + pod
-	case len(m.CgroupRoots) > 0 && hasProcesses(t.status) && !confined(t.id, id.Container, m.CgroupRoots, cgroups):
-		var own []string
-		for _, root := range m.CgroupRoots {
-			own = append(own, path.Join(root, id.Container))
-		}
-		return "it runs outside of the cgroup " + strings.Join(own, " or ")
+	case t.kind != engine.KindContainer || len(m.CgroupRoots) == 0 || settled(t, id.Container, m.CgroupRoots, seen.Cgroups):
+		return ""
 	}
-	return ""
+	details, asked := seen.Details[t.id]
+	if asked && below(details.CgroupParent, id.Container, m.CgroupRoots) {
+		return ""
+	}
+	var own []string
+	for _, root := range m.CgroupRoots {
+		own = append(own, path.Join(root, id.Container))
+	}
+	switch given := details.CgroupParent; {
+	case !asked:
+		return "its cgroup is not " + strings.Join(own, " or ")
+	case given == "":
+		return "it was not put below the cgroup " + strings.Join(own, " or ")
+	default:
+		return fmt.Sprintf("it was put below the cgroup %s and not %s", given, strings.Join(own, " or "))
+	}
+}
+
+// named says whether a thing has the name that compose gives it: <pod>-<service>-<n>, <pod>-<service> for infra, <pod>_<key>
+// for networks and volumes.
+func named(t thing, pod string) bool {
+	if t.kind != engine.KindContainer {
+		return strings.HasPrefix(t.name, pod+"_")
+	}
+	want := pod + "-" + t.labels[labels.Service]
+	if t.labels[labels.Role] != labels.RoleInfra {
+		want += "-" + t.labels[labels.ComposeNumber]
+	}
+	return t.name == want
 }
 
 func hasProcesses(s engine.Status) bool { return s == engine.StatusRunning || s == engine.StatusPaused }
 
-// confined says whether a container has a cgroup below that of its run: <root>/<run>/<id> with Docker's cgroupfs driver,
-// docker-<id>.scope as the last part with the systemd driver.
-func confined(id, run string, roots, cgroups []string) bool {
+// settled says whether the cgroups that are there prove where a container belongs: its own below that of its run
+// (<root>/<run>/<id> with Docker's cgroupfs driver, docker-<id>.scope as the last part with the systemd driver), or that of its
+// run where it has no processes.
+func settled(t thing, run string, roots, cgroups []string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool {
 		own := group(root, run)
 		if own == "" {
 			return false
 		}
-		for _, name := range []string{id, "docker-" + id + ".scope"} {
-			if _, found := slices.BinarySearch(cgroups, own+"/"+name); found {
-				return true
-			}
+		if !hasProcesses(t.status) {
+			return contains(cgroups, own)
 		}
-		return false
+		return contains(cgroups, own+"/"+t.id) || contains(cgroups, own+"/docker-"+t.id+".scope")
+	})
+}
+
+func contains(sorted []string, s string) bool {
+	_, found := slices.BinarySearch(sorted, s)
+	return found
+}
+
+// below says whether a cgroup parent that the engine was given is the run's.
+func below(parent, run string, roots []string) bool {
+	return parent != "" && slices.ContainsFunc(roots, func(root string) bool {
+		own := group(root, run)
+		return own != "" && path.Clean("/"+parent) == own
 	})
 }

@@ -136,7 +136,9 @@ func TestSweepOfARealPod(t *testing.T) {
 	// The engine has put every running one below the run's cgroup, in hierarchies that the agent never made.
 	require.DirExists(t, filepath.Join(s.memory(), s.group(s.id), running))
 
-	alive, err := Sweeper{Engine: s.docker, Cgroups: s.host}.Sweep(t.Context(), s.match(), Live{s.id.Container: true})
+	alive, err := Sweeper{Engine: s.docker, Cgroups: s.host, Live: func(context.Context, Observed) (Live, error) {
+		return Live{s.id.Container: true}, nil
+	}}.Sweep(t.Context(), s.match())
 	require.NoError(t, err)
 	require.Empty(t, alive, "what lives stays")
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/core/guard"
 	"github.com/dce-go/dce/go/engine"
 )
 
@@ -25,41 +26,48 @@ const (
 // remover carries a plan out, and decides nothing.
 type remover struct {
 	engine  Engine
-	cgroups *cgroup.Host
+	cgroups runCgroups
 	slots   *semaphore.Weighted // calls at a time; first come, first served, so that what hangs holds up nobody for long
 	attempt time.Duration       // of one call
+	grace   time.Duration       // of what still runs
 	mu      sync.Mutex
 	removed []Removal
 	failed  []Failure
 }
 
 // run removes all that is planned: runs side by side, within a run stage after stage, within a stage side by side.
-func (r *remover) run(ctx context.Context, plan Plan) {
-	var all sync.WaitGroup
-	defer all.Wait()
+func (r *remover) run(ctx context.Context, plan Plan) error {
+	var all guard.Group
 	for start := 0; start < len(plan.Removals); {
 		end := start
 		for end < len(plan.Removals) && plan.Removals[end].Run == plan.Removals[start].Run {
 			end++
 		}
 		own := plan.Removals[start:end]
-		all.Go(func() { r.stages(ctx, own) })
+		all.Go(func() error { return r.stages(ctx, own) })
 		start = end
 	}
+	return all.Wait()
 }
 
-func (r *remover) stages(ctx context.Context, own []Removal) {
+func (r *remover) stages(ctx context.Context, own []Removal) error {
 	for start := 0; start < len(own); {
-		var stage sync.WaitGroup
+		var stage guard.Group
 		end := start
 		for end < len(own) && stages[own[end].Kind] == stages[own[start].Kind] {
 			one := own[end]
-			stage.Go(func() { r.note(one, r.one(ctx, one)) })
+			stage.Go(func() error {
+				r.note(one, guard.Call(func() error { return r.one(ctx, one) }))
+				return nil
+			})
 			end++
 		}
-		stage.Wait()
+		if err := stage.Wait(); err != nil {
+			return err
+		}
 		start = end
 	}
+	return nil
 }
 
 // note keeps the outcome.
@@ -80,10 +88,7 @@ func (r *remover) one(ctx context.Context, one Removal) error {
 		if err := r.slots.Acquire(ctx, 1); err != nil {
 			return fmt.Errorf("the sweep ended before its turn: %w", err)
 		}
-		bounded, cancel := context.WithTimeout(ctx, r.attempt)
-		err := r.act(bounded, one)
-		cancel()
-		r.slots.Release(1)
+		err := r.act(ctx, one)
 		if err == nil || ctx.Err() != nil || n >= attempts(err) || !sleep(ctx, pause) {
 			return err
 		}
@@ -95,8 +100,9 @@ func (r *remover) one(ctx context.Context, one Removal) error {
 // ends; a cgroup had its time to become empty.
 func attempts(err error) int {
 	var busy *cgroup.BusyError
+	var fault *guard.PanicError
 	switch {
-	case errdefs.IsInvalidArgument(err):
+	case errdefs.IsInvalidArgument(err), errors.As(err, &fault):
 		return 1
 	case errors.As(err, &busy):
 		return 2
@@ -106,12 +112,40 @@ func attempts(err error) int {
 	return 6
 }
 
+// act makes one attempt, and gives its slot back.
 func (r *remover) act(ctx context.Context, one Removal) error {
-	if one.Kind == KindCgroup {
-		return r.cgroups.Remove(ctx, one.ID)
+	defer r.slots.Release(1)
+	if one.Kind != engine.KindContainer {
+		ctx, cancel := context.WithTimeout(ctx, r.attempt)
+		defer cancel()
+		if one.Kind == KindCgroup {
+			return r.cgroups.remove(ctx, one)
+		}
+		return r.engine.Remove(ctx, one.Kind, one.ID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.attempt+r.grace)
+	defer cancel()
+	return r.container(ctx, one)
+}
+
+// container takes the restart policy away first, so that the engine does not bring back what is being removed. One that was
+// never started, or has ended for good, needs neither that nor a stop.
+func (r *remover) container(ctx context.Context, one Removal) error {
+	if hasProcesses(one.Status) || one.Status == engine.StatusRestarting {
+		if err := r.engine.DisableRestart(ctx, one.ID); err != nil && !past(err) {
+			return err
+		}
+	}
+	if r.grace > 0 && one.Status == engine.StatusRunning { // a paused one could not hear a signal
+		if err := r.engine.Stop(ctx, one.ID, r.grace); err != nil && !past(err) {
+			return err
+		}
 	}
 	return r.engine.Remove(ctx, one.Kind, one.ID)
 }
+
+// past says that the container is gone, or going.
+func past(err error) bool { return errdefs.IsNotFound(err) || errdefs.IsConflict(err) }
 
 // sleep waits between half of d and d; false when ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {

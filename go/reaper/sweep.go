@@ -15,17 +15,26 @@ import (
 	"github.com/dce-go/dce/go/cgroup"
 )
 
-// maxDoubts is how many looks are taken while something is left in doubt: a container that ends between the list and the
-// look at the cgroups is outside of them once.
-const maxDoubts = 3
+// Parallel is how many calls a sweep makes at a time unless told otherwise: beyond it an engine gets no faster.
+const Parallel = 32
 
 // Sweeper sweeps. Zero values are the defaults.
 type Sweeper struct {
 	Engine   Engine
 	Cgroups  *cgroup.Host  // nil where the matches have no CgroupRoots
-	Parallel int           // calls at a time; default 16
 	Attempt  time.Duration // one call; default 10s
 	Patience time.Duration // a whole sweep; default 1m
+	// StopGrace is how long what still runs may take after its stop signal; 0: it is killed at once.
+	StopGrace time.Duration
+	// Slots bounds the calls at a time, and may be shared by several sweepers; default Parallel of its own.
+	Slots *semaphore.Weighted
+	// Look shows what is there, at least all of the match; default Observe.
+	Look func(context.Context, Match) (Observed, error)
+	// Live says which runs are alive. It is asked after each look, so that nothing that was seen may have come to life
+	// unnoticed; default: none is.
+	Live func(context.Context, Observed) (Live, error)
+	// Keep says that a run's own cgroup in a hierarchy is the agent's to remove; what is below goes. Default: none is.
+	Keep func(hi cgroup.Hierarchy, run string) bool
 }
 
 // Report is what became of a sweep.
@@ -43,37 +52,44 @@ type Failure struct {
 
 // Sweep sweeps with the defaults of Sweeper and takes nothing for alive. host may be nil where m has no CgroupRoots.
 func Sweep(ctx context.Context, e Engine, host *cgroup.Host, m Match) (Report, error) {
-	return Sweeper{Engine: e, Cgroups: host}.Sweep(ctx, m, nil)
+	return Sweeper{Engine: e, Cgroups: host}.Sweep(ctx, m)
+}
+
+// Plan looks once and says what a sweep would do.
+func (s Sweeper) Plan(ctx context.Context, m Match) (Plan, error) {
+	if err := s.check(m); err != nil {
+		return Plan{}, err
+	}
+	plan, _, err := s.plan(ctx, m)
+	return plan, err
 }
 
 // Sweep looks, plans and removes, until a look finds nothing more to remove. What can't be removed is in Report.Failed and in
 // the error; that something was left is no error.
-func (s Sweeper) Sweep(ctx context.Context, m Match, live Live) (Report, error) {
-	if err := m.check(); err != nil {
+func (s Sweeper) Sweep(ctx context.Context, m Match) (Report, error) {
+	if err := s.check(m); err != nil {
 		return Report{}, err
-	}
-	if s.Cgroups == nil && len(m.CgroupRoots) > 0 {
-		return Report{}, fmt.Errorf("a sweep below the cgroups %s needs the host's cgroups: %w", strings.Join(m.CgroupRoots, ", "), errdefs.ErrInvalidArgument)
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Patience, time.Minute))
 	defer cancel()
-	r := &remover{engine: s.Engine, cgroups: s.Cgroups, attempt: cmp.Or(s.Attempt, 10*time.Second),
-		slots: semaphore.NewWeighted(int64(cmp.Or(s.Parallel, 16)))}
+	r := &remover{engine: s.Engine, cgroups: runCgroups{s.Cgroups, s.Keep}, attempt: s.attempt(), grace: s.StopGrace, slots: s.Slots}
+	if r.slots == nil {
+		r.slots = semaphore.NewWeighted(Parallel)
+	}
 	var left []Left
 	pause := firstPause / 2
-	for look := 1; ; look++ {
-		seen, err := s.observe(ctx, m, r.attempt)
+	for {
+		plan, seen, err := s.persist(ctx, m)
 		if err != nil && len(r.failed) > 0 {
 			break // those errors say more
 		}
 		if err != nil {
 			return r.report(left), fmt.Errorf("what is left of %s can't be seen: %w", m.name(), err)
 		}
-		plan := NewPlan(m, seen, live, time.Now())
 		left = plan.Left
 		r.forgive(seen)
 		plan.Removals = slices.DeleteFunc(plan.Removals, r.gaveUp)
-		if len(plan.Removals) == 0 && (len(left) == 0 || look >= maxDoubts) {
+		if len(plan.Removals) == 0 {
 			break
 		}
 		again := slices.ContainsFunc(plan.Removals, r.done) // an engine may still be removing
@@ -86,21 +102,65 @@ func (s Sweeper) Sweep(ctx context.Context, m Match, live Live) (Report, error) 
 		if again {
 			pause = min(2*pause, longestPause)
 		}
-		r.run(ctx, plan)
+		if err := r.run(ctx, plan); err != nil {
+			return r.report(left), err
+		}
 	}
 	report := r.report(left)
 	return report, report.err(m)
 }
 
-// observe looks, until it succeeds or ctx ends: an engine may be starting.
-func (s Sweeper) observe(ctx context.Context, m Match, attempt time.Duration) (Observed, error) {
+func (s Sweeper) check(m Match) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	if s.Cgroups == nil && len(m.CgroupRoots) > 0 {
+		return fmt.Errorf("a sweep below the cgroups %s needs the host's cgroups: %w", strings.Join(m.CgroupRoots, ", "), errdefs.ErrInvalidArgument)
+	}
+	return nil
+}
+
+func (s Sweeper) attempt() time.Duration { return cmp.Or(s.Attempt, 10*time.Second) }
+
+// plan looks once, within the time of a call.
+func (s Sweeper) plan(ctx context.Context, m Match) (Plan, Observed, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.attempt())
+	defer cancel()
+	look := s.Look
+	if look == nil {
+		look = func(ctx context.Context, m Match) (Observed, error) { return Observe(ctx, s.Engine, s.Cgroups, m) }
+	}
+	seen, err := look(ctx, m)
+	var live Live
+	if err == nil && s.Live != nil {
+		live, err = s.Live(ctx, seen)
+	}
+	if err == nil {
+		seen, err = Ask(ctx, s.Engine, m, seen, live)
+	}
+	if err != nil {
+		return Plan{}, Observed{}, err
+	}
+	plan := NewPlan(m, seen, live, time.Now())
+	cgroups := runCgroups{s.Cgroups, s.Keep}
+	plan.Removals = slices.DeleteFunc(plan.Removals, func(one Removal) bool {
+		if err != nil || one.Kind != KindCgroup {
+			return false
+		}
+		var done bool
+		done, err = cgroups.done(one)
+		return done
+	})
+	return plan, seen, err
+}
+
+// persist is plan until it succeeds or ctx ends: an engine may be starting.
+func (s Sweeper) persist(ctx context.Context, m Match) (Plan, Observed, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		bounded, cancel := context.WithTimeout(ctx, attempt)
-		seen, err := Observe(bounded, s.Engine, s.Cgroups, m)
-		cancel()
+		plan, seen, err := s.plan(ctx, m)
 		temporary := errdefs.IsUnavailable(err) || errdefs.IsInternal(err) || errors.Is(err, context.DeadlineExceeded)
 		if err == nil || !temporary || !sleep(ctx, pause) {
-			return seen, err
+			return plan, seen, err
 		}
 	}
 }
@@ -118,18 +178,18 @@ func (r *remover) forgive(seen Observed) {
 
 func (seen Observed) has(one Removal) bool {
 	if one.Kind == KindCgroup {
-		return slices.Contains(seen.Cgroups, one.ID)
+		return contains(seen.Cgroups, one.ID)
 	}
 	return slices.ContainsFunc(seen.things(), func(t thing) bool { return t.kind == one.Kind && t.id == one.ID })
 }
 
+func (r Removal) same(o Removal) bool { return r.Kind == o.Kind && r.ID == o.ID }
+
 func (r *remover) gaveUp(one Removal) bool {
-	return slices.ContainsFunc(r.failed, func(f Failure) bool { return f.Kind == one.Kind && f.ID == one.ID })
+	return slices.ContainsFunc(r.failed, func(f Failure) bool { return f.same(one) })
 }
 
-func (r *remover) done(one Removal) bool {
-	return slices.ContainsFunc(r.removed, func(d Removal) bool { return d.Kind == one.Kind && d.ID == one.ID })
-}
+func (r *remover) done(one Removal) bool { return slices.ContainsFunc(r.removed, one.same) }
 
 // report sorts the outcome as plans are, each thing once.
 func (r *remover) report(left []Left) Report {
@@ -137,7 +197,7 @@ func (r *remover) report(left []Left) Report {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(stages[a.Kind], stages[b.Kind]), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	}
 	slices.SortStableFunc(r.removed, order)
-	removed := slices.CompactFunc(r.removed, func(a, b Removal) bool { return a.Kind == b.Kind && a.ID == b.ID })
+	removed := slices.CompactFunc(r.removed, Removal.same)
 	slices.SortFunc(r.failed, func(a, b Failure) int { return order(a.Removal, b.Removal) })
 	removed = slices.DeleteFunc(removed, r.gaveUp)
 	return Report{Removed: removed, Left: left, Failed: r.failed}

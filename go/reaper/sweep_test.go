@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/engine/enginetest"
@@ -85,8 +86,8 @@ func TestWhatHangsHoldsUpNobody(t *testing.T) {
 	list, err := f.List(t.Context())
 	require.NoError(t, err)
 	stuck := list[0]
-	s := Sweeper{Engine: engine.Intercept(f, hang(&stuck.ID)), Parallel: 2, Attempt: 200 * time.Millisecond, Patience: 2 * time.Second}
-	report, err := s.Sweep(t.Context(), Match{Scope: "/var/lib/mesos"}, nil)
+	s := Sweeper{Engine: engine.Intercept(f, hang(&stuck.ID)), Slots: semaphore.NewWeighted(2), Attempt: 200 * time.Millisecond, Patience: 2 * time.Second}
+	report, err := s.Sweep(t.Context(), Match{Scope: "/var/lib/mesos"})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, stuck.Name)
 	require.Len(t, report.Removed, 20*4-3, "all but the one that hangs and what waits for it: its run's network and volume")
@@ -132,7 +133,7 @@ func TestFailuresThatStay(t *testing.T) {
 	require.Empty(t, report.Removed)
 
 	f.Fail(engine.MethodList, errdefs.ErrUnavailable, enginetest.Always)
-	_, err = Sweeper{Engine: f, Patience: 300 * time.Millisecond}.Sweep(t.Context(), Match{Scope: "/var/lib/mesos", Task: "web"}, nil)
+	_, err = Sweeper{Engine: f, Patience: 300 * time.Millisecond}.Sweep(t.Context(), Match{Scope: "/var/lib/mesos", Task: "web"})
 	require.True(t, errdefs.IsUnavailable(err))
 	require.ErrorContains(t, err, "what is left of task web can't be seen")
 
@@ -158,7 +159,7 @@ func TestRemovalOnItsWay(t *testing.T) {
 			}
 			return nil
 		})
-		report, err := Sweeper{Engine: slow, Patience: time.Second}.Sweep(t.Context(), Match{Scope: "/var/lib/mesos"}, nil)
+		report, err := Sweeper{Engine: slow, Patience: time.Second}.Sweep(t.Context(), Match{Scope: "/var/lib/mesos"})
 		if gone {
 			require.NoError(t, err)
 			require.Len(t, report.Removed, 3)
