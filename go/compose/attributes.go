@@ -145,6 +145,7 @@ var ignored = map[tree.Path]string{
 
 	"services.*.attach":                                          "",
 	"services.*.depends_on.*.restart":                            "",
+	"services.*.develop":                                         "",
 	"services.*.deploy.endpoint_mode":                            "",
 	"services.*.deploy.labels":                                   "",
 	"services.*.deploy.placement":                                "",
@@ -165,7 +166,6 @@ var refused = map[tree.Path][2]string{
 	"models":                     {"models need Docker's model runner, which a Mesos agent does not have", "remove them"},
 	"services.*.models":          {"models need Docker's model runner, which a Mesos agent does not have", "remove them"},
 	"services.*.provider":        {"a provider is a program on the host", "run what it provides as a service"},
-	"services.*.develop":         {"develop is for `docker compose watch`", "move it into a file that the task does not name"},
 	"services.*.pre_start":       {"lifecycle hooks are not run by dce", "use a service that others wait for with service_completed_successfully"},
 	"services.*.post_start":      {"lifecycle hooks are not run by dce", "do it in the service's own entrypoint"},
 	"services.*.pre_stop":        {"lifecycle hooks are not run by dce", "do it in the service's own entrypoint, on its stop signal"},

@@ -50,7 +50,7 @@ func TestFields(t *testing.T) {
 		"annotations":       {"annotations: {a: b}", []string{"web.Host.Annotations[a]: b"}},
 		"block io":          {"blkio_config: {weight: 300, weight_device: [{path: /dev/sda, weight: 400}], device_read_bps: [{path: /dev/sda, rate: 1k}], device_write_iops: [{path: /dev/sda, rate: 30}]}", []string{"web.Host.BlkioWeight: 300", "web.Host.BlkioWeightDevice[0].Weight: 400", "web.Host.BlkioDeviceReadBps[0].Rate: 1024", "web.Host.BlkioDeviceWriteIOps[0].Rate: 30"}},
 		"cgroup":            {"cgroup: host\n    cgroup_parent: /mine", []string{"web.Host.CgroupParent: /mesos/container-1", "!web.Host.CgroupnsMode:"}},
-		"no effect":         {"attach: false\n    profiles: []\n    x-note: {a: b}", []string{"web.Config.Image: i"}},
+		"no effect":         {"attach: false\n    develop: {watch: [{path: ., action: rebuild}]}\n    profiles: []\n    x-note: {a: b}", []string{"web.Config.Image: i"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			build(t, one+"    "+c.keys+"\n", target()).has(t, c.want...)

@@ -50,7 +50,6 @@ func TestRefusals(t *testing.T) {
 		"provider":        {"services:\n  web: {provider: {type: x}}\n", "compose.yaml, service web, key provider: a provider is a program on the host; run what it provides as a service"},
 		"models":          {one + "models: {m: {model: x}}\n", "compose.yaml, key models: models need Docker's model runner, which a Mesos agent does not have; remove them"},
 		"jobs":            {one + "jobs: {j: {image: i, triggers: {manual: true}}}\n", "compose.yaml, key jobs: jobs are not run by dce; make them services, or tasks of kind job"},
-		"develop":         {"develop: {watch: []}", "compose.yaml, service web, key develop: develop is for `docker compose watch`; move it into a file that the task does not name"},
 		"use_api_socket":  {"use_api_socket: true", "compose.yaml, service web, key use_api_socket: a pod gets no access to the engine's socket; remove it"},
 		"credential_spec": {"credential_spec: {file: x}", "compose.yaml, service web, key credential_spec: credential_spec is for Windows containers; remove it"},
 		"external secret": {"secrets: [s]\nsecrets: {s: {external: true}}", "compose.yaml, service web, key secrets.s: external secrets are kept by Docker Swarm, which a Mesos agent does not have; use file or environment"},

@@ -27,7 +27,7 @@ func (l *Layout) infra() (*engine.ContainerSpec, error) {
 	members := l.members()
 	spec := &engine.ContainerSpec{
 		Service: l.infraName(), Name: l.Infra, Image: l.Target.PauseImage, Pull: engine.PullNever,
-		Grace: infraGrace, Health: engine.HealthNone,
+		Grace: infraGrace, Health: engine.HealthNone, Publishes: map[string]string{},
 		Config: &container.Config{
 			Image: l.Target.PauseImage, ExposedPorts: nat.PortSet{}, AttachStdout: true, AttachStderr: true,
 			Labels: labels.ForService(l.Target.Identity.Labels(l.Target.Version), l.infraName(), labels.RoleInfra, "1"),
@@ -44,6 +44,7 @@ func (l *Layout) infra() (*engine.ContainerSpec, error) {
 		for _, ports := range service.ports {
 			for port, hosts := range bindings(ports) {
 				spec.Host.PortBindings[port] = append(spec.Host.PortBindings[port], hosts...)
+				spec.Publishes[string(port)] = service.Name
 			}
 		}
 		spec.Host.Links = append(spec.Host.Links, externalLinks(service)...)

@@ -141,7 +141,7 @@ func TestProfiles(t *testing.T) {
 	files := map[string]string{"compose.yaml": `
 services:
   web: {image: i}
-  debug: {image: i, profiles: [debug], develop: {watch: []}}
+  debug: {image: i, profiles: [debug], use_api_socket: true}
   trace: {image: i, profiles: [trace, all]}
 volumes:
   unused: {}

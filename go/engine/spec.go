@@ -31,6 +31,7 @@ type ContainerSpec struct {
 	Networks  map[string]*network.EndpointSettings // at most one for engines below API 1.44; the rest is connected after create
 	Needs     []Dependency                         // sorted by service
 	Files     []File                               // copied in before the start
+	Publishes map[string]string                    // the service that wants a published port, by "80/tcp"; for sentences
 	Signal    string                               // stop signal, empty for the image's own
 	Grace     time.Duration                        // between stop signal and SIGKILL; 0 is at once, negative the default
 	Health    HealthSource

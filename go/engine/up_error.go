@@ -45,10 +45,10 @@ func explain(ctx context.Context, o *Op, err error, info func(context.Context) (
 		e.Service = o.Container.Service
 	}
 	switch {
-	case errdefs.IsUnavailable(err):
-		e.sentence = fmt.Sprintf("%s of %s was given up: %v", o.Kind, o.target(), err)
 	case o.Kind == OpPull:
 		e.sentence = pullSentence(o, err)
+	case errdefs.IsUnavailable(err):
+		e.sentence = fmt.Sprintf("%s of %s was given up: %v", o.Kind, o.target(), err)
 	case o.Kind == OpLoad:
 		e.sentence = fmt.Sprintf("the image %s of the infra container can't be loaded: %v", o.Image, err)
 	case o.Container == nil:
@@ -81,6 +81,9 @@ func containerSentence(ctx context.Context, o *Op, err error, info func(context.
 		parent = c.Host.CgroupParent
 	}
 	if host, inside := c.portIn(msg); host != "" && o.Kind == OpStart {
+		if service := c.Publishes[inside]; service != "" {
+			what = "service " + service
+		}
 		return fmt.Sprintf("port %s of this host, which %s publishes for its port %s, is already taken: end what listens there, or take another port (%v)",
 			host, what, inside, err)
 	}

@@ -21,6 +21,8 @@ func TestWhatAnEngineRefusesIsSaidInOneSentence(t *testing.T) {
 		}
 	}
 	ports := container.HostConfig{PortBindings: nat.PortMap{"80/tcp": {{HostPort: "31000"}}, "81/tcp": {{HostPort: "310"}}}}
+	published := spec("infra", labels.RoleInfra, ports)
+	published.Publishes = map[string]string{"80/tcp": "web"}
 	below := container.HostConfig{Resources: container.Resources{CgroupParent: "/mesos/x"}}
 	for _, c := range []struct {
 		name   string
@@ -29,9 +31,9 @@ func TestWhatAnEngineRefusesIsSaidInOneSentence(t *testing.T) {
 		driver string
 		want   string
 	}{
-		{"a port that another container has", Op{Kind: OpStart, Container: spec("infra", labels.RoleInfra, ports)},
+		{"a port that another container has", Op{Kind: OpStart, Container: published},
 			errdefs.ErrInternal.WithMessage("Bind for 0.0.0.0:31000 failed: port is already allocated"), "",
-			"port 31000 of this host, which the infra container publishes for its port 80/tcp, is already taken: end what listens there, or take another port" +
+			"port 31000 of this host, which service web publishes for its port 80/tcp, is already taken: end what listens there, or take another port" +
 				" (Bind for 0.0.0.0:31000 failed: port is already allocated)"},
 		{"a port that a process has", Op{Kind: OpStart, Container: spec("web", labels.RoleService, ports)},
 			errdefs.ErrInternal.WithMessage("listen tcp6 [::]:310: bind: address already in use"), "",
@@ -50,6 +52,9 @@ func TestWhatAnEngineRefusesIsSaidInOneSentence(t *testing.T) {
 		{"a command that does not exist", Op{Kind: OpStart, Container: spec("web", labels.RoleService, below)},
 			errdefs.ErrInvalidArgument.WithMessage("exec: /nope"), "cgroupfs",
 			"service web can't be started: see that services.web.command and entrypoint exist in image i (exec: /nope)"},
+		{"a registry that does not answer", Op{Kind: OpPull, Image: "reg/i", Container: spec("web", labels.RoleService, below)},
+			errdefs.ErrUnavailable.WithMessage("dial tcp: connection refused"), "",
+			"image reg/i of service web can't be pulled: see that its registry can be reached from this host, or load it there (dial tcp: connection refused)"},
 		{"a name that is taken", Op{Kind: OpCreate, Container: spec("web", labels.RoleService, container.HostConfig{})},
 			errdefs.ErrConflict.WithMessage("the name is in use"), "", "service web can't be created: the name is in use"},
 		{"a network", Op{Kind: OpCreateNetwork, Network: &NetworkSpec{Name: "p_front"}},
