@@ -47,10 +47,14 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 
 test-all: lint test ## lint and test
 
-bench: ## measure against docker compose, in a private engine
-	@tests/setup.sh test
+bench: build/peers/docker-compose ## measure against docker compose and the raw API, in a private engine
+	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory build $(BOX)
-	$(BOX) run --name bench --private --images --clean -- go test -run '^$$' -bench . -timeout 30m ./tests/bench/...
+	@go build -o $(TOOLS)/bench ./tests/bench
+	$(BOX) run --name bench --private --images --clean -- $(TOOLS)/bench
+
+build/peers/docker-compose: tests/peers/go.mod
+	cd tests/peers && go build -o $(CURDIR)/$@ github.com/docker/compose/v5/cmd
 
 lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## check the format, and the code by the rules in .golangci.yml
 	@tests/setup.sh lint

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target of the Makefile needs from Debian's packages, where it is missing, without starting a daemon.
-# Usage: tests/setup.sh run|test|lint. A second call installs nothing and ends at once.
+# Usage: tests/setup.sh run|test|bench|lint. A second call installs nothing and ends at once.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -65,11 +65,11 @@ install_missing() {
 
 go_is_there
 case ${1:-} in
-run | test)
+run | test | bench)
 	need gcc gcc
 	[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
 	need ip iproute2
-	if [ "$1" = test ] || ! engine_may_be_there; then
+	if [ "$1" != run ] || ! engine_may_be_there; then
 		need dockerd docker.io
 		need containerd containerd
 		need runc runc
@@ -77,11 +77,12 @@ run | test)
 	fi
 	# Tests put it into images, so it must not need a library. The package takes the place of Debian's dynamic busybox.
 	[ "$1" = run ] || { [ -x /bin/busybox ] && ! ldd /bin/busybox 2>/dev/null | grep -q '=>'; } || missing="$missing busybox-static"
+	[ "$1" != bench ] || need docker-compose docker-compose
 	;;
 lint)
 	need shellcheck shellcheck
 	need clang-format clang-format
 	;;
-*) die "usage: tests/setup.sh run|test|lint" ;;
+*) die "usage: tests/setup.sh run|test|bench|lint" ;;
 esac
 [ -z "$missing" ] || install_missing
