@@ -101,7 +101,15 @@ func newLogger(env executor.Environment, stderr io.Writer) *logrus.Logger {
 	if level, err := logrus.ParseLevel(settings.Log.Level); err == nil {
 		log.SetLevel(level)
 	}
+	adopt(logrus.StandardLogger(), log)
 	return log
+}
+
+// adopt makes a logger write as another does. compose-go warns through logrus' global one.
+func adopt(global, log *logrus.Logger) {
+	global.SetOutput(log.Out)
+	global.SetFormatter(log.Formatter)
+	global.SetLevel(log.GetLevel())
 }
 
 // toggleDebug switches debug logging on and off at every SIGUSR1. It returns what ends that.

@@ -104,6 +104,19 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+func TestTheGlobalLoggerWritesAsTheExecutors(t *testing.T) {
+	global, log := logrus.New(), logrus.New()
+	var errs bytes.Buffer
+	log.SetOutput(&errs)
+	log.SetFormatter(&logrus.JSONFormatter{})
+	log.SetLevel(logrus.WarnLevel)
+	adopt(global, log)
+	global.Info("a library chats")
+	global.Warn("a library warns")
+	require.NotContains(t, errs.String(), "chats")
+	require.Contains(t, errs.String(), `"msg":"a library warns"`)
+}
+
 func TestSIGUSR1TogglesDebugLogging(t *testing.T) {
 	log := logrus.New()
 	said := make(lines, 10)
