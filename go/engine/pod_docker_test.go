@@ -70,6 +70,7 @@ func TestAPodOnARealEngine(t *testing.T) {
 	web := after(aService("web", prompt...), "redis:service_healthy", "migrate:service_completed_successfully")
 	spec := aPod(w.pod, w.image, redis, migrate, web)
 	joined := spec.Services[2].Host.NetworkMode
+	spec.Services[2].Host.Init = new(true) // the kernel drops a signal that reaches the shell, as PID 1, before its trap is set
 	spec.Services[1].Host.NetworkMode, spec.Services[1].Host.IpcMode = joined, container.IpcMode(joined)
 	spec.Networks = []engine.NetworkSpec{{Name: w.pod + "_n", Options: network.CreateOptions{Labels: spec.Labels}}}
 	spec.Infra.Host.NetworkMode = container.NetworkMode(w.pod + "_n")

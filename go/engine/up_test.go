@@ -280,6 +280,8 @@ func TestTheFirstErrorEndsTheRest(t *testing.T) {
 		slow.Image = "slow"
 		err := p.Up(t.Context(), aPod(podID, "i", aService("web"), slow), nil)
 		require.ErrorContains(t, err, "broken")
-		require.Empty(t, calls(fake, engine.MethodStart))
+		for _, started := range calls(fake, engine.MethodStart) { // infra may have been on its way
+			require.Contains(t, started, "infra")
+		}
 	})
 }
