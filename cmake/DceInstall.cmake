@@ -1,0 +1,10 @@
+# What an agent needs: the module, the core beside it, and the JSON for --modules or --modules_dir. DESTDIR is honoured.
+include(GNUInstallDirs)
+set(DCE_MODULES_DIR lib/mesos/modules)
+set(DCE_MODULE_FILE ${CMAKE_INSTALL_PREFIX}/${DCE_MODULES_DIR}/libmesos_dce.so)
+configure_file(${PROJECT_SOURCE_DIR}/module-cpp/dce.json.in ${PROJECT_BINARY_DIR}/module/dce.json @ONLY)
+install(TARGETS mesos_dce DESTINATION ${DCE_MODULES_DIR})
+if(TARGET dce_core)
+  install(PROGRAMS ${DCE_CORE} DESTINATION ${DCE_MODULES_DIR})
+endif()
+install(FILES ${PROJECT_BINARY_DIR}/module/dce.json DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/mesos/modules)

@@ -1,0 +1,4 @@
+// After stout/nothing.hpp of apache/mesos.
+#pragma once
+
+struct Nothing {};
