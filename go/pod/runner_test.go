@@ -27,12 +27,13 @@ type scripted struct {
 	watch   chan engine.Observation
 	stopped chan engine.StopReport
 	stop    chan *engine.Deadline
+	began   chan struct{} // closed when Up is called
 }
 
 func newScripted() *scripted {
 	return &scripted{
 		up: make(chan error), watch: make(chan engine.Observation), stopped: make(chan engine.StopReport),
-		stop: make(chan *engine.Deadline, 1),
+		stop: make(chan *engine.Deadline, 1), began: make(chan struct{}),
 	}
 }
 
@@ -44,6 +45,7 @@ func (s *scripted) log(call string) {
 
 func (s *scripted) Up(ctx context.Context, _ engine.PodSpec, progress func(engine.Stage)) error {
 	s.log("up")
+	close(s.began)
 	progress(engine.StageStart)
 	select {
 	case err := <-s.up:
@@ -118,6 +120,7 @@ func TestRunnerFailsWithTheLastOutput(t *testing.T) {
 func TestRunnerKillWhileStarting(t *testing.T) {
 	s := newScripted()
 	r, reports := start(t, s, Rules{Kind: Service}, nil)
+	<-s.began
 	r.Kill(new(time.Hour))
 	require.Equal(t, Killing, (<-reports).State)
 	d := <-s.stop
