@@ -45,7 +45,9 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 	go vet ./...
 	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 10m ./...
 
-test-all: lint test ## lint and test
+test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
+	@tests/setup.sh bench
+	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 120m -tags all -run 'TestAll' ./tests/...
 
 bench: build/peers/docker-compose ## measure against docker compose and the raw API, in a private engine
 	@tests/setup.sh bench

@@ -2,6 +2,9 @@ module github.com/dce-go/dce
 
 go 1.26.0
 
+// What is built, and the data of private engines: nothing of it is a package.
+ignore ./build
+
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/containerd/errdefs v1.0.0
