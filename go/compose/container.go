@@ -75,7 +75,7 @@ func (l *Layout) config(s *placed, n int) (*container.Config, error) {
 		User: s.User, Tty: s.Tty, OpenStdin: s.StdinOpen, AttachStdout: true, AttachStderr: true,
 		Cmd: []string(s.Command), Entrypoint: []string(s.Entrypoint), Image: s.Image, WorkingDir: s.WorkingDir,
 		Labels: all, StopSignal: s.StopSignal, StopTimeout: stopTimeout(s.StopGracePeriod),
-		Env: environment(s.Environment), Healthcheck: check,
+		Env: l.environment(s), Healthcheck: check,
 	}
 	if s.space != infraSpace {
 		config.Hostname, config.Domainname, config.ExposedPorts = s.Hostname, s.DomainName, s.exposed()
@@ -178,18 +178,6 @@ func (l *Layout) onHost() []*placed {
 		}
 	}
 	return all
-}
-
-// environment returns "NAME=value", sorted; a NAME alone takes the variable out of the image's.
-func environment(env types.MappingWithEquals) []string {
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if value := env[name]; value != nil {
-			name += "=" + *value
-		}
-		list = append(list, name)
-	}
-	return list
 }
 
 // securityOptions translates security_opt; Load has put the content of seccomp profiles in.

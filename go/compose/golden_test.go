@@ -30,7 +30,8 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, err := filepath.Abs(filepath.Join("testdata", name))
 			require.NoError(t, err)
-			c.src.Dir = dir
+			c.src.Dir, c.target.Sandbox = dir, dir
+			c.target.Environment = map[string]string{"MESOS_TASK_ID": identity.Task, "LOG_LEVEL": "never"}
 			spec, ports, warnings, err := Build(t.Context(), c.src, c.target)
 			require.NoError(t, err)
 			lines := render(t, spec, dir)

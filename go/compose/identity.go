@@ -43,7 +43,11 @@ func (l *Layout) serviceLabels(s *placed, n int) (map[string]string, error) {
 		return nil, err
 	}
 	all[labels.ComposeConfigHash] = hash
-	all[composeConfigFiles] = strings.Join(l.Project.ComposeFiles, ",")
+	var files []string
+	for _, file := range l.Project.ComposeFiles {
+		files = append(files, l.hostPath(file))
+	}
+	all[composeConfigFiles] = strings.Join(files, ",")
 	all[composeWorkingDir] = l.Target.Sandbox
 	var waits []string
 	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v4"
 )
@@ -63,7 +64,12 @@ func Load(ctx context.Context, src Source) (project *Project, err error) {
 		func(o *loader.Options) { o.SetProjectName(name, true) },
 		loader.WithProfiles(profiles),
 		loader.WithoutUnnecessaryResources,
-		func(o *loader.Options) { interpolate(o.Interpolate, unset) },
+		func(o *loader.Options) {
+			interpolate(o.Interpolate, unset)
+			if src.Model != nil {
+				o.Interpolate.Substitute = func(text string, _ template.Mapping) (string, error) { return text, nil }
+			}
+		},
 		loader.WithUnsupportedAttributesCheck(notTranslated(), func(all []loader.UnsupportedAttribute) { found = all }),
 		loader.WithSupportedAttributes(translated(), nil),
 	)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -46,8 +47,8 @@ func TestWhichFilesAreLoaded(t *testing.T) {
 		},
 		"none": {
 			files: map[string]string{"other.yaml": service("a")},
-			fails: "there is no compose file in the sandbox: looked for compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml; " +
-				"fetch one into the sandbox, or name it with the label fileName",
+			fails: "there is no compose file in the sandbox, where compose.yaml, compose.yml, docker-compose.yml, docker-compose.yaml were looked for, " +
+				"and the task has no container; fetch a file into the sandbox or name it with the label fileName, or name a Docker image in TaskInfo.container",
 		},
 		"one that is missing": {
 			files: map[string]string{"compose.yaml": service("a")},
@@ -173,4 +174,42 @@ func TestSeccompProfileIsReadFromTheSandbox(t *testing.T) {
 	b.has(t,
 		`web.Host.SecurityOpt: [seccomp={"defaultAction":"SCMP_ACT_ERRNO"}, label:disable, no-new-privileges]`,
 		"web.Host.MaskedPaths: []", "web.Host.ReadonlyPaths: []")
+}
+
+func TestModelIsTakenWordForWord(t *testing.T) {
+	src := Source{
+		Dir: write(t, map[string]string{".env": "= no .env is read", "compose.yaml": "services: {}"}),
+		Env: map[string]string{"HOME": "/leaked"}, Files: []string{"TaskInfo.container"},
+		Model: map[string]any{"services": map[string]any{"task": map[string]any{
+			"image": "i", "command": []any{"echo", "$HOME ${NOBODY_SETS_THIS} $$"}, "privileged": "true", "cpu_shares": "10",
+		}}},
+	}
+	project, err := Load(t.Context(), src)
+	require.NoError(t, err)
+	require.Empty(t, project.Warnings)
+	task := project.Services["task"]
+	require.Equal(t, types.ShellCommand{"echo", "$HOME ${NOBODY_SETS_THIS} $$"}, task.Command)
+	require.True(t, task.Privileged)
+	require.EqualValues(t, 10, task.CPUShares)
+
+	src.Model["services"] = map[string]any{"task": map[string]any{"image": "i", "cpu_shares": "many"}}
+	_, err = Load(t.Context(), src)
+	require.EqualError(t, err, `TaskInfo.container, service task, key cpu_shares: it is no number: "many": invalid syntax; correct it`)
+}
+
+func TestFilesThatAreGiven(t *testing.T) {
+	dir := write(t, map[string]string{"docker-compose.yml": "", ".env": "X=1\n"})
+	for _, c := range []struct {
+		src  Source
+		want []string
+	}{
+		{Source{Dir: dir}, []string{"docker-compose.yml"}},
+		{Source{Dir: dir, Files: []string{"a.yml"}}, []string{"a.yml"}},
+		{Source{Dir: dir, Env: map[string]string{"COMPOSE_FILE": "a.yml:b.yml"}}, []string{"a.yml", "b.yml"}},
+		{Source{Dir: t.TempDir()}, nil},
+	} {
+		got, err := c.src.Given()
+		require.NoError(t, err)
+		require.Equal(t, c.want, got)
+	}
 }

@@ -88,7 +88,7 @@ func (l *Layout) hostPort(port *PublishedPort, wanted string, pool []uint16, giv
 
 // claimNamed returns the offered ports that no port of the project claims by name.
 func (l *Layout) claimNamed() ([]uint16, error) {
-	claimed := map[uint16]string{}
+	claimed, users := map[uint16]bool{}, map[string]string{}
 	for _, name := range l.Project.Order {
 		service := l.services[name]
 		for _, port := range service.Ports {
@@ -96,14 +96,15 @@ func (l *Layout) claimNamed() ([]uint16, error) {
 			if !ok || port.Name == "" {
 				continue
 			}
-			if other, taken := claimed[host]; taken || len(service.names) > 1 {
+			key := strconv.Itoa(int(host)) + "/" + cmp.Or(port.Protocol, "tcp")
+			if other, taken := users[key]; taken || len(service.names) > 1 {
 				return nil, badService(name, "ports", "give every port a name of its own",
 					"the host port named %s can be published once only, and %s does too", port.Name, cmp.Or(other, "another container of it"))
 			}
-			claimed[host] = "service " + name
+			claimed[host], users[key] = true, "service "+name
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(l.Target.Offered), func(port uint16) bool { return claimed[port] != "" }), nil
+	return slices.DeleteFunc(slices.Clone(l.Target.Offered), func(port uint16) bool { return claimed[port] }), nil
 }
 
 // wanted is how many host ports the project publishes.

@@ -138,3 +138,11 @@ func TestAssignmentProperty(t *testing.T) {
 		}
 	})
 }
+
+// Marathon maps "tcp,udp" as two ports of one number.
+func TestOneNameForBothProtocols(t *testing.T) {
+	b := build(t, "services:\n  a: {image: i, ports: [{target: 53, name: dns}, {target: 53, name: dns, protocol: udp}, '80']}\n",
+		target(offered(31000, 31001), named(map[string]uint16{"dns": 31000})))
+	b.has(t, "infra.Host.PortBindings[53/tcp][0].HostPort: 31000", "infra.Host.PortBindings[53/udp][0].HostPort: 31000",
+		"infra.Host.PortBindings[80/tcp][0].HostPort: 31001")
+}

@@ -20,11 +20,11 @@ var identity = labels.Identity{
 	Container: "container-1", Task: "shop",
 }
 
-// target is a pod that was offered nothing and may publish what it likes.
+// target is a pod that was offered nothing, may publish what it likes, and has neither sandbox nor environment.
 func target(change ...func(*Target)) Target {
 	t := Target{
 		Identity: identity, Version: "1.0", CgroupParent: "/mesos/container-1", PauseImage: "dce/pause:1",
-		AllowStaticPorts: true, Sandbox: "/sandbox",
+		AllowStaticPorts: true,
 	}
 	for _, c := range change {
 		c(&t)

@@ -60,7 +60,7 @@ func (l *Layout) fileMounts(s *placed) ([]mount.Mount, error) {
 		if ref.UID != "" || ref.GID != "" || ref.Mode != nil {
 			l.warn("service %s: uid, gid and mode of %s.%s have no effect on a file, which is mounted as it is", s.Name, ref.key, ref.Source)
 		}
-		byTarget[ref.path] = mount.Mount{Type: mount.TypeBind, Source: ref.def.File, Target: ref.path, ReadOnly: true}
+		byTarget[ref.path] = mount.Mount{Type: mount.TypeBind, Source: l.hostPath(ref.def.File), Target: ref.path, ReadOnly: true}
 	}
 	return slices.SortedFunc(maps.Values(byTarget), func(a, b mount.Mount) int { return cmp.Compare(a.Target, b.Target) }), nil
 }

@@ -25,6 +25,7 @@ type Source struct {
 	Files    []string          // compose files in the order in which they are merged; none: compose's default names in Dir
 	Profiles []string          // active profiles; none: those of COMPOSE_PROFILES
 	Env      map[string]string // for interpolation; wins over .env in Dir
+	Model    map[string]any    // in place of files: what one would hold, word for word, without variables; Files is what errors call it
 	Name     string            // project name, for COMPOSE_PROJECT_NAME and default names; empty: from the base name of Dir
 }
 
@@ -33,6 +34,9 @@ func (s Source) environment() (types.Mapping, error) {
 	env := types.Mapping(maps.Clone(s.Env))
 	if env == nil {
 		env = types.Mapping{}
+	}
+	if s.Model != nil {
+		return env, nil
 	}
 	if _, set := env["PWD"]; !set {
 		env["PWD"] = s.Dir // compose sets it, files use it
@@ -48,9 +52,19 @@ func (s Source) environment() (types.Mapping, error) {
 	return env.Merge(more), nil
 }
 
-// files returns the files to load, with content, and a warning where there was a choice.
-func (s Source) files(env types.Mapping) (files []types.ConfigFile, warnings []string, err error) {
-	named := s.Files
+// Given names the files that Load would read: those that the source names, or else those of compose's default names that
+// are there. There may be none.
+func (s Source) Given() ([]string, error) {
+	env, err := s.environment()
+	if err != nil {
+		return nil, err
+	}
+	named, _ := s.given(env)
+	return named, nil
+}
+
+func (s Source) given(env types.Mapping) (named, warnings []string) {
+	named = s.Files
 	if len(named) == 0 && env[consts.ComposeFilePath] != "" {
 		separator := env[consts.ComposePathSeparator]
 		if separator == "" {
@@ -59,11 +73,22 @@ func (s Source) files(env types.Mapping) (files []types.ConfigFile, warnings []s
 		named = strings.Split(env[consts.ComposeFilePath], separator)
 	}
 	if len(named) == 0 {
-		if named, warnings = s.defaults(); len(named) == 0 {
-			return nil, nil, &Error{
-				Problem: "there is no compose file in the sandbox: looked for " + strings.Join(cli.DefaultFileNames, ", "),
-				Fix:     "fetch one into the sandbox, or name it with the label fileName",
-			}
+		return s.defaults()
+	}
+	return named, nil
+}
+
+// files returns the files to load, with content, and a warning where there was a choice.
+func (s Source) files(env types.Mapping) (files []types.ConfigFile, warnings []string, err error) {
+	named, warnings := s.given(env)
+	if s.Model != nil {
+		return []types.ConfigFile{{Filename: filepath.Join(s.Dir, strings.Join(named, ",")), Config: s.Model}}, nil, nil
+	}
+	if len(named) == 0 {
+		return nil, nil, &Error{
+			Problem: "there is no compose file in the sandbox, where " + strings.Join(cli.DefaultFileNames, ", ") +
+				" were looked for, and the task has no container",
+			Fix: "fetch a file into the sandbox or name it with the label fileName, or name a Docker image in TaskInfo.container",
 		}
 	}
 	for _, name := range named {

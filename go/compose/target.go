@@ -41,7 +41,8 @@ type Target struct {
 	AllowStaticPorts bool              // where nothing is offered, take the host ports that the file asks for
 	Visible          bool              // let `docker compose ls|ps|logs` see the pod (and `docker compose down` destroy it)
 	Kind             string            // KindService or KindJob; empty is KindService
-	Sandbox          string            // the task's sandbox, absolute
+	Sandbox          string            // the task's sandbox as the host sees it, absolute; mounted at SandboxPath, unless empty
+	Environment      map[string]string // of every service, below the file's own
 }
 
 func (t Target) check() error {

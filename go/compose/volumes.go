@@ -71,6 +71,9 @@ func (l *Layout) mounts(s *placed) (binds []string, mounts []mount.Mount, err er
 		if v.Type == types.VolumeTypeVolume && source != "" {
 			source = l.volumeName(source)
 		}
+		if v.Type == types.VolumeTypeBind {
+			source = l.hostPath(source)
+		}
 		if bind, ok := bindString(v, source); ok {
 			binds = append(binds, bind)
 			continue
@@ -89,6 +92,9 @@ func (l *Layout) mounts(s *placed) (binds []string, mounts []mount.Mount, err er
 		if !taken[file.Target] {
 			mounts = append(mounts, file)
 		}
+	}
+	if sandbox, _ := l.sandbox(s); sandbox != nil {
+		mounts = append(mounts, *sandbox)
 	}
 	return binds, mounts, nil
 }

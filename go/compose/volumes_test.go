@@ -134,7 +134,7 @@ services:
 	require.Equal(t, want, hidden.spec.Services[1].Config.Labels)
 	require.Equal(t, identity.Labels("1.0"), hidden.spec.Labels)
 
-	visible, err := tryBuild(t, files, Source{}, target(func(t *Target) { t.Visible = true }))
+	visible, err := tryBuild(t, files, Source{}, target(func(t *Target) { t.Visible, t.Sandbox = true, "/sandbox" }))
 	require.NoError(t, err)
 	got := visible.spec.Services[1].Config.Labels
 	require.Len(t, got[labels.ComposeConfigHash], 64)
