@@ -12,6 +12,16 @@ const (
 	StageStart  Stage = "starting"
 )
 
+// Finished is an operation of Up that is done.
+type Finished struct {
+	Kind      OpKind
+	Container string    // its name, empty where the operation is about no container
+	Image     string    // for pulls and loads
+	Condition Condition // for waits
+	Began     time.Time
+	Ended     time.Time
+}
+
 // Observation is what Watch saw. Exactly one of Lost and Containers means something.
 type Observation struct {
 	// Lost is set when the engine can't be reached or the stream broke: nothing is known until the next full picture.
@@ -31,6 +41,7 @@ type ContainerState struct {
 	Health   Health
 	ExitCode int       // where Status is exited or dead
 	OOM      bool      // the engine sent an oom event for it: a hint, no proof
+	Runs     int       // how often Pod.Restart started it: an end with another number is another end
 	At       time.Time // of the event, or of the list
 }
 

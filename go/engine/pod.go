@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type Pod struct {
 	// missing, so that no pull can fail. Nil for pods without an infra container.
 	Pause func() (io.Reader, container.Config)
 	Log   logrus.FieldLogger
+	// Finished is told of each operation of Up that is done, from the goroutine of Up; nil for nobody. It must not block.
+	Finished func(Finished)
 
 	mu     sync.Mutex
 	feeds  map[string]*feed // by pod id
@@ -68,6 +71,13 @@ func (p *Pod) leave(podID string, s *subscription) {
 		f.cancel()
 		<-f.done
 	}
+}
+
+// Images are the images that Up has seen, by the names that the spec gives them.
+func (p *Pod) Images() map[string]Image {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.images)
 }
 
 func (p *Pod) image(ref string) (Image, bool) {

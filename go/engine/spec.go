@@ -37,6 +37,7 @@ type ContainerSpec struct {
 	Health    HealthSource
 	Essential bool // its exit decides about the pod; false for sidecars and init containers
 	Init      bool // one-shot: some service waits for its service_completed_successfully
+	Restart   Restart
 }
 
 // PullPolicy says when an image is pulled.

@@ -11,8 +11,9 @@ import (
 // Up brings a pod up: it looks at what is there, plans, and runs the plan, every operation as soon as what it needs is
 // done. It returns when every service runs, is healthy where it has a healthcheck, and has ended with 0 where it is an
 // init container; or with the first thing that went wrong, an *OpError; or with the error of ctx. Calls that make
-// something are let finish for a moment when Up ends early. A service that ends with 0 is no error here: whether it may is
-// for those to judge who watch the pod. Nothing is rolled back: that is Stop and Remove.
+// something are let finish for a moment when Up ends early. A service that ends with 0 is no error here, nor is the end of one
+// whose restart policy is about it: what they mean is for those to judge who watch the pod, and they bring it back (Restart).
+// Nothing is rolled back: that is Stop and Remove.
 func (p *Pod) Up(ctx context.Context, spec PodSpec, progress func(Stage)) error {
 	sub := p.subscribe(spec.ID) // before the first start, so that no event is missed
 	defer sub.close()

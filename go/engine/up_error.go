@@ -143,10 +143,13 @@ func unhealthyError(c *ContainerSpec) *OpError {
 		c.Service, c.Service, c.Service)}
 }
 
+// killedCode is the exit code of a process that SIGKILL ended.
+const killedCode = 128 + 9
+
 func exitError(c *ContainerSpec, s ContainerState) *OpError {
 	e := &OpError{Op: OpWait, Service: c.Service, reason: reasonLaunch, sentence: fmt.Sprintf(
 		"service %s exited with code %d while the pod was starting: look at logs/%s.log", c.Service, s.ExitCode, c.Service)}
-	if s.OOM {
+	if s.OOM && s.ExitCode == killedCode { // the hint alone is none: every container of a cgroup that ran out gets it
 		e.reason = reasonMemory
 		e.sentence = fmt.Sprintf("service %s ran out of memory while the pod was starting (exit code %d): give the task or services.%s.mem_limit more",
 			c.Service, s.ExitCode, c.Service)

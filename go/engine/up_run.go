@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -18,6 +19,7 @@ type run struct {
 	log      logrus.FieldLogger
 
 	status  map[*Op]opStatus
+	began   map[*Op]time.Time
 	stages  map[Stage]bool
 	calls   int // under way
 	pulls   int // of them
@@ -46,7 +48,7 @@ type result struct {
 func newRun(p *Pod, spec *PodSpec, plan *Plan, seen Observed, sub *subscription, progress func(Stage)) *run {
 	r := &run{
 		pod: p, spec: spec, plan: plan, sub: sub, progress: progress, log: p.Log.WithField("pod", spec.ID),
-		status: map[*Op]opStatus{}, stages: map[Stage]bool{}, results: make(chan result),
+		status: map[*Op]opStatus{}, began: map[*Op]time.Time{}, stages: map[Stage]bool{}, results: make(chan result),
 		images: seen.Images, ids: plan.adopted, states: map[string]ContainerState{},
 	}
 	for _, c := range seen.Containers {
@@ -97,7 +99,7 @@ func (r *run) advance(ctx context.Context) error {
 			if o.Kind != OpWait && o.Kind != OpPull && r.calls-r.pulls >= parallel {
 				continue
 			}
-			r.status[o] = underWay
+			r.status[o], r.began[o] = underWay, time.Now()
 			if o.Kind != OpWait {
 				r.begin(ctx, o)
 			}
@@ -194,7 +196,7 @@ func (r *run) take(res result) error {
 	if res.err != nil {
 		return res.err
 	}
-	r.status[res.op] = done
+	r.finish(res.op)
 	if res.id != "" {
 		r.ids[res.op.Container.Name] = res.id
 	}
@@ -204,6 +206,19 @@ func (r *run) take(res result) error {
 	}
 	r.log.WithFields(logrus.Fields{"op": res.op.Kind, "on": res.op.target(), "cause": res.op.Cause}).Debug("done")
 	return r.judge()
+}
+
+// finish notes that an operation is done.
+func (r *run) finish(o *Op) {
+	r.status[o] = done
+	if r.pod.Finished == nil {
+		return
+	}
+	f := Finished{Kind: o.Kind, Image: o.Image, Condition: o.Condition, Began: r.began[o], Ended: time.Now()}
+	if o.Container != nil && o.Image == "" {
+		f.Container = o.Container.Name
+	}
+	r.pod.Finished(f)
 }
 
 // observe takes what the engine's events tell.

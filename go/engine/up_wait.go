@@ -6,9 +6,20 @@ import (
 	"github.com/dce-go/dce/go/labels"
 )
 
+// over says whether a container has ended for good: no restart policy brings it back. Whoever watches the pod ends Up where
+// the policy has run out.
+func over(c *ContainerSpec, s ContainerState) bool {
+	return (s.Status == StatusExited || s.Status == StatusDead) && (c.infra() || !c.restarts(s.ExitCode))
+}
+
+// restarts says whether a restart policy brings the container back. An init container has done its work with 0.
+func (c *ContainerSpec) restarts(exitCode int) bool {
+	return c.Restart.After(exitCode) && !(c.Init && exitCode == 0)
+}
+
 // verdict says whether a condition of a container has come, or why it never will. It is pure.
 func verdict(c *ContainerSpec, condition Condition, s ContainerState) (come bool, never *OpError) {
-	over := s.Status == StatusExited || s.Status == StatusDead
+	over := over(c, s)
 	switch condition {
 	case Completed:
 		if over && s.ExitCode != 0 {
@@ -31,7 +42,7 @@ func verdict(c *ContainerSpec, condition Condition, s ContainerState) (come bool
 // fatal says why a pod can't come up any more, given what became of one container. It is pure. What only ends early and
 // is neither essential nor an init container is left to those who depend on it.
 func fatal(c *ContainerSpec, s ContainerState) *OpError {
-	over := s.Status == StatusExited || s.Status == StatusDead
+	over := over(c, s)
 	switch {
 	case over && s.Role == labels.RoleInfra:
 		return infraError(s)
@@ -50,13 +61,13 @@ func (r *run) wait(o *Op) error {
 		if by := r.insists(o); by != "" {
 			return noHealthcheck(by, c)
 		}
-		r.status[o] = done
+		r.finish(o)
 		return nil
 	}
 	come, never := verdict(c, o.Condition, r.states[r.ids[c.Name]])
 	switch {
 	case come:
-		r.status[o] = done
+		r.finish(o)
 	case never != nil && r.insists(o) != "":
 		return dependencyError(o, never)
 	case never != nil:

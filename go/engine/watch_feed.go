@@ -23,6 +23,7 @@ type feed struct {
 	filter string
 	cancel context.CancelFunc
 	done   chan struct{}
+	again  chan struct{} // holds one token when the pod is to be listed once more
 
 	mu    sync.Mutex
 	seen  picture
@@ -35,7 +36,7 @@ func newFeed(gw Gateway, podID string) *feed {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &feed{
 		gw: gw, filter: podFilter(podID), cancel: cancel, done: make(chan struct{}),
-		seen: picture{}, subs: map[*subscription]struct{}{},
+		again: make(chan struct{}, 1), seen: picture{}, subs: map[*subscription]struct{}{},
 	}
 	go f.run(ctx)
 	return f
@@ -80,6 +81,10 @@ func (f *feed) session(ctx context.Context, again bool) error {
 				return broken(failed())
 			}
 			f.apply(e)
+		case <-f.again:
+			if err := f.list(ctx, events); err != nil {
+				return err
+			}
 		case <-confirm:
 			confirm = nil
 			if err := f.list(ctx, events); err != nil {

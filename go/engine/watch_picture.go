@@ -18,7 +18,10 @@ type picture map[string]seen
 
 type seen struct {
 	ContainerState
-	died time.Time // when its die event was received; zero while it runs, or where only a list tells
+	died     time.Time // when its die event was received; zero while it runs, or where only a list tells
+	starting bool      // Pod.Restart is about to start it: a list may not show that yet
+	stale    bool      // such a list was read
+	before   Status    // what it was before that
 }
 
 // list makes p what the engine listed at that time. What a list can't know is kept: an oom event, and an end that the
@@ -31,9 +34,14 @@ func (p picture) list(all []Container, now time.Time) {
 			Status: c.Status, Health: c.Health, ExitCode: c.ExitCode, At: now,
 		}}
 		if old, known := p[c.ID]; known {
-			s.OOM, s.died = old.OOM, old.died
-			if s.Status == StatusRunning && !old.died.IsZero() && now.Sub(old.died) < teardown {
+			s.OOM, s.died, s.Runs = old.OOM, old.died, old.Runs
+			s.starting, s.stale, s.before = old.starting, old.stale, old.before
+			switch {
+			case s.Status == StatusRunning && !old.died.IsZero() && now.Sub(old.died) < teardown:
 				s = old
+			case old.starting && s.Status != StatusRunning:
+				s = old
+				s.stale = true
 			}
 		}
 		fresh[c.ID] = s
