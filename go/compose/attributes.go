@@ -52,6 +52,8 @@ services.*.deploy.resources.reservations.devices.[].device_ids
 services.*.deploy.resources.reservations.devices.[].driver
 services.*.deploy.resources.reservations.devices.[].options
 services.*.deploy.resources.reservations.devices.[].options.*
+services.*.deploy.restart_policy services.*.deploy.restart_policy.condition services.*.deploy.restart_policy.delay
+services.*.deploy.restart_policy.max_attempts services.*.deploy.restart_policy.window
 services.*.device_cgroup_rules
 services.*.devices
 services.*.devices.[].permissions services.*.devices.[].source services.*.devices.[].target
@@ -94,7 +96,7 @@ services.*.ports.[].target
 services.*.privileged
 services.*.profiles
 services.*.pull_policy
-services.*.read_only services.*.runtime services.*.scale
+services.*.read_only services.*.restart services.*.runtime services.*.scale
 services.*.secrets
 services.*.secrets.[].gid services.*.secrets.[].mode services.*.secrets.[].source services.*.secrets.[].target
 services.*.secrets.[].uid
@@ -137,11 +139,9 @@ volumes.*.labels volumes.*.labels.* volumes.*.name
 // ignored has, with all that is below them, the attributes without effect, and the sentence that the log gets. No
 // sentence: compose itself does nothing with them when it runs a project on one engine.
 var ignored = map[tree.Path]string{
-	"services.*.build":                 "the image is used as it is, build is ignored",
-	"services.*.cgroup":                "the containers of a pod live under the task's cgroup, cgroup is ignored",
-	"services.*.cgroup_parent":         "the containers of a pod live under the task's cgroup, cgroup_parent is ignored",
-	"services.*.restart":               "the engine must not bring a container back by itself, restart is not given to it",
-	"services.*.deploy.restart_policy": "the engine must not bring a container back by itself, restart_policy is not given to it",
+	"services.*.build":         "the image is used as it is, build is ignored",
+	"services.*.cgroup":        "the containers of a pod live under the task's cgroup, cgroup is ignored",
+	"services.*.cgroup_parent": "the containers of a pod live under the task's cgroup, cgroup_parent is ignored",
 
 	"services.*.attach":                                          "",
 	"services.*.depends_on.*.restart":                            "",

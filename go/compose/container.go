@@ -27,6 +27,9 @@ func (l *Layout) container(s *placed, n int) (engine.ContainerSpec, error) {
 	if spec.Pull, err = l.pullPolicy(s); err != nil {
 		return spec, err
 	}
+	if spec.Restart, err = restart(s); err != nil {
+		return spec, err
+	}
 	if spec.Files, err = l.files(s); err != nil {
 		return spec, err
 	}

@@ -56,6 +56,10 @@ func TestRefusals(t *testing.T) {
 		"secret driver":   {one + "secrets: {s: {driver: vault, environment: X}}\n", "compose.yaml, key secrets.s.driver: secrets with a driver are for Docker Swarm; use file or environment"},
 		"named pipe":      {"volumes: [{type: npipe, source: x, target: /x}]", `compose.yaml, service web, key volumes: a mount of type "npipe" is not for Linux hosts; use a bind, volume, tmpfs or image`},
 		"uts of another":  {"uts: x", `compose.yaml, service web, key uts: Docker can't share a UTS namespace with "x"; use host, or remove it`},
+		"restart policy":  {"restart: sometimes", `compose.yaml, service web, key restart: "sometimes" is no restart policy; write "no", always, unless-stopped, on-failure or on-failure:<attempts>`},
+		"attempts":        {"restart: on-failure:x", `compose.yaml, service web, key restart: "x" is no number of attempts; write "no", always, unless-stopped, on-failure or on-failure:<attempts>`},
+		"limited always":  {"restart: always:3", `compose.yaml, service web, key restart: "always:3" is no restart policy; write "no", always, unless-stopped, on-failure or on-failure:<attempts>`},
+		"condition":       {"deploy: {restart_policy: {condition: never}}", `compose.yaml, service web, key deploy.restart_policy.condition: "never" is no condition; use none, on-failure or any`},
 		"network off":     {"network_mode: disabled", "compose.yaml, service web, key network_mode: network_mode disabled is not for a pod; use none"},
 		// what the engine would refuse with fewer words
 		"nothing to run":     {"profiles: [debug]", "compose.yaml: there is no service to run; add one, or activate its profile"},

@@ -304,8 +304,7 @@ func TestRestartIsNotTheEngines(t *testing.T) {
 		target(func(t *Target) { t.Kind = KindJob }))
 	b.has(t, "a.Host.RestartPolicy.Name: no", "b.Host.RestartPolicy.Name: no")
 	require.Equal(t, []string{
-		"service a: the engine must not bring a container back by itself, restart is not given to it",
-		"service b: the engine must not bring a container back by itself, restart_policy is not given to it",
-		"service a: the pod is a job, so it is done when the service exits with 0, whatever restart says",
+		"service a: the pod is a job, so it is done when the service exits with 0, whatever its restart policy says",
+		"service b: the pod is a job, so it is done when the service exits with 0, whatever its restart policy says",
 	}, b.warnings)
 }

@@ -41,8 +41,8 @@ func (l *Layout) assignRoles() error {
 		_, labelled := service.Labels[labels.Essential]
 		service.essential = chosen[name] && (labelled || !picked) && !service.init
 		some = some || service.essential && len(service.names) > 0
-		if endless := service.Restart == "always" || service.Restart == "unless-stopped"; endless && service.essential && l.Target.Kind == KindJob {
-			l.warn("service %s: the pod is a job, so it is done when the service exits with 0, whatever restart says", name)
+		if policy, err := restart(service); err == nil && policy.On == engine.RestartAlways && service.essential && l.Target.Kind == KindJob {
+			l.warn("service %s: the pod is a job, so it is done when the service exits with 0, whatever its restart policy says", name)
 		}
 		if service.init && labelled && chosen[name] {
 			l.warn("service %s: others wait for it to complete, so it does not count as essential", name)
