@@ -18,7 +18,8 @@ type Config struct {
 		Kind  string   // "service" or "job"
 		Share []string // of "net", "ipc", "pid"
 	}
-	Network struct{ Mode string } // "pod", "compose", "host", "none" or the name of a network
+	Restart struct{ Policy string } // "honour" or "ignore"
+	Network struct{ Mode string }   // "pod", "compose", "host", "none" or the name of a network
 	Ports   struct{ AllowStatic bool }
 	Image   struct{ Pull string }           // "missing", "always" or "never"
 	Launch  struct{ Timeout time.Duration } // 0 for none

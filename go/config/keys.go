@@ -62,6 +62,11 @@ var keys = []Key{
 		Doc:   "Namespaces that the containers of a pod share.",
 		field: func(c *Config) any { return &c.Pod.Share },
 	}, {
+		Name: "restart.policy", Type: Choice, Choices: []string{"honour", "ignore"}, Default: "honour",
+		Doc: "Whether the restart policies of the compose file (`restart`, `deploy.restart_policy`) are honoured: dce starts the service again, " +
+			"with backoff; with `ignore` every exit is final, and bringing things back is left to the framework.",
+		field: func(c *Config) any { return &c.Restart.Policy },
+	}, {
 		Name: "network.mode", Type: String, Default: "pod",
 		Doc: "`pod`: one network namespace for all, names are 127.0.0.1; `compose`: the file's own networks; `host`; `none`; " +
 			"or the name of a Docker network that exists.",
