@@ -39,6 +39,19 @@ type (
 		Name   string
 		Health engine.Health
 	}
+	// TaskHealth says what the task's health check came to, where Mesos wants to hear of it; Fatal that it has failed too often.
+	TaskHealth struct {
+		Healthy bool
+		Fatal   bool
+		Message string // one sentence
+	}
+	// CheckUpdated says that the task's check came to something else than before.
+	CheckUpdated struct {
+		Check   Check
+		Message string // one sentence
+	}
+	// CompletionTimeout says that the task has not ended in the time that it was given.
+	CompletionTimeout struct{ After time.Duration }
 	// EngineLost says that the engine did not answer for too long.
 	EngineLost struct {
 		For time.Duration
@@ -68,11 +81,15 @@ func (Ran) event()           {}
 func (Exited) event()        {}
 func (InfraExited) event()   {}
 func (HealthChanged) event() {}
+func (TaskHealth) event()    {}
+func (CheckUpdated) event()  {}
 func (EngineLost) event()    {}
 func (Kill) event()          {}
 func (Shutdown) event()      {}
 func (Stopped) event()       {}
 func (Removed) event()       {}
+
+func (CompletionTimeout) event() {}
 
 // Action is something that the runner must do.
 type Action interface{ action() }
@@ -83,6 +100,8 @@ type (
 	DoPrepare struct{}
 	// DoUp brings the prepared pod up and begins to watch it.
 	DoUp struct{}
+	// DoCheck begins the checks of the task; DoStop ends them.
+	DoCheck struct{}
 	// DoStop ends preparation or bring-up and stops every container. Grace is nil for as long as the services ask for.
 	DoStop struct{ Grace *time.Duration }
 	// DoShorten brings the end of a stop nearer.
@@ -97,6 +116,7 @@ type (
 
 func (DoPrepare) action() {}
 func (DoUp) action()      {}
+func (DoCheck) action()   {}
 func (DoStop) action()    {}
 func (DoShorten) action() {}
 func (DoReport) action()  {}

@@ -12,7 +12,7 @@ import (
 //	    │                  │                    │                │                 │              │
 //	    └──────────────────┴────────────────────┴───────┬────────┴─────────────────┴──────────────┘
 //	         Kill, Shutdown, LaunchFailed, LaunchTimeout, EngineLost, InfraExited,
-//	         Exited of an essential container, HealthChanged to unhealthy
+//	         Exited of an essential container, HealthChanged to unhealthy, a fatal TaskHealth, CompletionTimeout
 //	                                                    ▼
 //	                                                stopping ─Stopped─► finished | failed | killed ─Removed─► end
 //
@@ -47,6 +47,12 @@ func next(s State, e Event) (State, []Action) {
 		return exited(s, e)
 	case HealthChanged:
 		return healthChanged(s, e)
+	case TaskHealth:
+		return taskHealth(s, e)
+	case CheckUpdated:
+		return checkUpdated(s, e)
+	case CompletionTimeout:
+		return completionTimeout(s, e)
 	case InfraExited:
 		return fail(s, infraExited(e))
 	case LaunchFailed:
@@ -93,6 +99,9 @@ func up(s State) (State, []Action) {
 	if s.Rules.Kind == Job && s.complete() { // the job was over before everything was up
 		stopping, more := stop(s, finished(), nil)
 		return stopping, append(actions, more...)
+	}
+	if s.Rules.HealthCheck || s.Rules.Check != nil {
+		actions = append(actions, DoCheck{})
 	}
 	return s, actions
 }

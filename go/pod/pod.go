@@ -34,6 +34,8 @@ const (
 	ReasonInvalid        Reason = "REASON_TASK_INVALID"
 	ReasonMemory         Reason = "REASON_CONTAINER_LIMITATION_MEMORY"
 	ReasonHealth         Reason = "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"
+	ReasonCheck          Reason = "REASON_TASK_CHECK_STATUS_UPDATED"
+	ReasonMaxCompletion  Reason = "REASON_MAX_COMPLETION_TIME_REACHED"
 	ReasonExecutorEnded  Reason = "REASON_EXECUTOR_TERMINATED"
 	ReasonKilledInLaunch Reason = "REASON_TASK_KILLED_DURING_LAUNCH"
 	ReasonCommandFailed  Reason = "REASON_COMMAND_EXECUTOR_FAILED"
@@ -46,6 +48,7 @@ type Status struct {
 	Message string // one sentence
 	Healthy *bool  // set where the pod has a healthcheck
 	Service string // the service that ended the pod, empty where none did
+	Check   *Check // set where the task has a check: what it came to last
 
 	Labels map[string]string // of the update, light-weight: master and agent keep them in memory
 	Data   []byte            // of the update, for the framework

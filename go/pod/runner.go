@@ -29,6 +29,7 @@ type Config struct {
 	Report        func(Status)  // called in order, from one goroutine; must not block
 	LaunchTimeout time.Duration // from launch to up; 0 is none
 	LostTimeout   time.Duration // how long the engine may be out of reach; 0 is for ever
+	MaxCompletion time.Duration // from launch to the end; 0 is for ever
 	Log           logrus.FieldLogger
 }
 
@@ -37,6 +38,8 @@ type Ready struct {
 	Spec   engine.PodSpec
 	Engine Engine
 	Logs   Logs
+	// Checks makes the checks of the task, of which Rules speak, until ctx ends, and posts what they come to. Nil for none.
+	Checks func(ctx context.Context, post func(Event))
 }
 
 // Bounds for what follows the terminal update. What is left then is the reaper's.
@@ -65,16 +68,18 @@ type Runner struct {
 	lostAt   time.Time
 	launch   *time.Timer
 	lostTime *time.Timer
+	complete *time.Timer
 	cancelUp context.CancelFunc // ends preparation and bring-up
 	upEnded  chan struct{}      // closed when bring-up has returned
 	cancel   context.CancelFunc // ends watching
+	checks   context.CancelFunc // ends the checks of the task
 }
 
 // Start launches a pod. It lives until it was stopped and removed, then Done is closed.
 func Start(cfg Config) *Runner {
 	r := &Runner{
 		cfg: cfg, events: make(chan Event), done: make(chan struct{}), prepared: make(chan Ready, 1),
-		state: New(cfg.Rules), view: view{}, launch: stoppedTimer(), lostTime: stoppedTimer(), upEnded: make(chan struct{}),
+		state: New(cfg.Rules), view: view{}, launch: stoppedTimer(), lostTime: stoppedTimer(), complete: stoppedTimer(), upEnded: make(chan struct{}),
 	}
 	close(r.upEnded)
 	go r.loop()
@@ -102,6 +107,7 @@ func (r *Runner) loop() {
 	defer close(r.done)
 	defer r.launch.Stop()
 	defer r.lostTime.Stop()
+	defer r.complete.Stop()
 	for {
 		select {
 		case e := <-r.events:
@@ -116,6 +122,8 @@ func (r *Runner) loop() {
 			r.observe(o)
 		case <-r.launch.C:
 			r.handle(LaunchTimeout{r.cfg.LaunchTimeout})
+		case <-r.complete.C:
+			r.handle(CompletionTimeout{r.cfg.MaxCompletion})
 		case <-r.lostTime.C:
 			r.handle(EngineLost{time.Since(r.lostAt), r.lost})
 		}
@@ -179,11 +187,14 @@ func (r *Runner) act(a Action) {
 		r.doPrepare()
 	case DoUp:
 		r.doUp()
+	case DoCheck:
+		r.doCheck()
 	case DoStop:
 		r.doStop(a.Grace)
 	case DoShorten:
 		r.deadline.Shorten(time.Now().Add(a.Grace))
 	case DoReport:
+		a.Status.Check = r.state.Check
 		r.cfg.Report(a.Status)
 	case DoRemove:
 		r.doRemove()
@@ -193,6 +204,9 @@ func (r *Runner) act(a Action) {
 func (r *Runner) doPrepare() {
 	if r.cfg.LaunchTimeout > 0 {
 		r.launch.Reset(r.cfg.LaunchTimeout)
+	}
+	if r.cfg.MaxCompletion > 0 {
+		r.complete.Reset(r.cfg.MaxCompletion)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancelUp = cancel
@@ -230,9 +244,18 @@ func (r *Runner) doUp() {
 	}()
 }
 
+func (r *Runner) doCheck() {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.checks = cancel
+	go r.ready.Checks(ctx, r.post)
+}
+
 func (r *Runner) doStop(grace *time.Duration) {
-	if r.cancelUp != nil {
-		r.cancelUp()
+	r.complete.Stop()
+	for _, cancel := range []context.CancelFunc{r.cancelUp, r.checks} {
+		if cancel != nil {
+			cancel()
+		}
 	}
 	if r.ready == nil { // nothing can have been created
 		r.deadline = engine.NewDeadline(time.Now())
@@ -282,7 +305,7 @@ func (r *Runner) doRemove() {
 }
 
 func (r *Runner) cancelAll() {
-	for _, cancel := range []context.CancelFunc{r.cancelUp, r.cancel} {
+	for _, cancel := range []context.CancelFunc{r.cancelUp, r.checks, r.cancel} {
 		if cancel != nil {
 			cancel()
 		}

@@ -78,7 +78,7 @@ func start(t *testing.T, s *scripted, rules Rules, change func(*Config)) (*Runne
 	reports := make(chan Status, 16)
 	cfg := Config{
 		Rules: rules, ID: "dce-x", Log: log,
-		Prepare: func(context.Context) (Ready, error) { return Ready{twoServices, s, s}, nil },
+		Prepare: func(context.Context) (Ready, error) { return Ready{Spec: twoServices, Engine: s, Logs: s}, nil },
 		Report:  func(st Status) { reports <- st },
 	}
 	if change != nil {

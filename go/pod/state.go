@@ -3,6 +3,7 @@ package pod
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/dce-go/dce/go/engine"
 )
@@ -37,6 +38,10 @@ type Rules struct {
 	Kind            Kind
 	ReportUnhealthy bool // monitor.unhealthy: report; else an unhealthy container fails the pod
 	KillingState    bool // the framework has the capability TASK_KILLING_STATE
+
+	HealthCheck bool           // the task has a health check, which decides about Healthy beside those of the members
+	Check       *Check         // the task has a check: its type, without a result; nil where it has none
+	KillGrace   *time.Duration // of the task's kill policy, for a pod that its health check ends; nil leaves it to the pod
 }
 
 // State is all that next knows of a pod. It is a value: next never changes the one it was given.
@@ -46,6 +51,8 @@ type State struct {
 	Outcome Status            // what the terminal update will say, from PhaseStopping on
 	Members map[string]Member // by container name; known once the pod is prepared
 	Healthy *bool             // as last reported; nil where no member has a healthcheck
+	Passes  *bool             // what the task's health check said last; nil where it has none, and before its first word
+	Check   *Check            // what the task's check came to last; nil where it has none
 }
 
 // Member is one service container of the pod.
@@ -62,7 +69,7 @@ type Member struct {
 }
 
 // New is the state of a pod that was just received.
-func New(rules Rules) State { return State{Rules: rules, Phase: PhaseReceived} }
+func New(rules Rules) State { return State{Rules: rules, Phase: PhaseReceived, Check: rules.Check} }
 
 // with returns s with one member replaced.
 func (s State) with(name string, m Member) State {
@@ -97,7 +104,8 @@ func (s State) complete() bool {
 	return done
 }
 
-// health sums up the members: nil where none has a healthcheck, false where one of them is unhealthy.
+// health sums up the members and the task's health check: false where one of them is unhealthy, nil where none of them has a
+// healthcheck or the task's has not said anything yet.
 func (s State) health() *bool {
 	var sum *bool
 	for _, m := range s.Members {
@@ -108,6 +116,9 @@ func (s State) health() *bool {
 		default:
 			sum = new(true)
 		}
+	}
+	if s.Rules.HealthCheck {
+		return s.Passes
 	}
 	return sum
 }
