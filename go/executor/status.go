@@ -39,6 +39,7 @@ func newStatus(task string, s pod.Status, by stamp) mesos.TaskStatus {
 		Healthy:         s.Healthy,
 		Labels:          statusLabels(s.Labels),
 		Data:            s.Data,
+		CheckStatus:     checkStatus(s.Check),
 		ContainerStatus: &mesos.ContainerStatus{ExecutorPID: &pid},
 	}
 	if message != "" {
@@ -67,6 +68,33 @@ func statusReason(reason pod.Reason, message string) (*mesos.TaskStatus_Reason, 
 		return nil, strings.TrimSpace(message + " (" + name + ")")
 	}
 	return mesos.TaskStatus_Reason(value).Enum(), message
+}
+
+// checkStatus is what each status of a task with a check must have, with the message of its type even while there is no result
+// (src/common/validation.cpp, validateCheckStatusInfo).
+func checkStatus(c *pod.Check) *mesos.CheckStatusInfo {
+	if c == nil {
+		return nil
+	}
+	info := &mesos.CheckStatusInfo{Type: mesos.CheckInfo_Type(mesos.CheckInfo_Type_value[c.Type]).Enum()}
+	switch *info.Type {
+	case mesos.CheckInfo_COMMAND:
+		info.Command = &mesos.CheckStatusInfo_Command{}
+		if c.Result != nil {
+			info.Command.ExitCode = new(int32(*c.Result))
+		}
+	case mesos.CheckInfo_HTTP:
+		info.HTTP = &mesos.CheckStatusInfo_Http{}
+		if c.Result != nil {
+			info.HTTP.StatusCode = new(uint32(*c.Result))
+		}
+	case mesos.CheckInfo_TCP:
+		info.TCP = &mesos.CheckStatusInfo_Tcp{}
+		if c.Result != nil {
+			info.TCP.Succeeded = new(*c.Result != 0)
+		}
+	}
+	return info
 }
 
 func statusLabels(labels map[string]string) *mesos.Labels {

@@ -44,7 +44,7 @@ func TestEveryStateAndReasonOfAPodIsOneOfMesos(t *testing.T) {
 	}
 	for _, reason := range []pod.Reason{
 		pod.ReasonLaunchFailed, pod.ReasonInvalid, pod.ReasonMemory, pod.ReasonHealth, pod.ReasonExecutorEnded,
-		pod.ReasonKilledInLaunch, pod.ReasonCommandFailed, "REASON_SLAVE_DRAINING", "REASON_TASK_UNKNOWN", "REASON_TASK_GROUP_INVALID",
+		pod.ReasonKilledInLaunch, pod.ReasonCommandFailed, pod.ReasonCheck, pod.ReasonMaxCompletion, "REASON_SLAVE_DRAINING", "REASON_TASK_UNKNOWN", "REASON_TASK_GROUP_INVALID",
 	} {
 		got, message := statusReason(reason, "m")
 		require.NotNil(t, got, string(reason))
@@ -53,6 +53,20 @@ func TestEveryStateAndReasonOfAPodIsOneOfMesos(t *testing.T) {
 	got, message := statusReason("REASON_OF_A_LATER_MESOS", "It went wrong.")
 	require.Nil(t, got)
 	require.Equal(t, "It went wrong. (REASON_OF_A_LATER_MESOS)", message)
+}
+
+func TestCheckStatus(t *testing.T) {
+	require.Nil(t, checkStatus(nil))
+	for want, check := range map[*mesos.CheckStatusInfo]pod.Check{
+		{Type: mesos.CheckInfo_COMMAND.Enum(), Command: &mesos.CheckStatusInfo_Command{}}:                        {Type: "COMMAND"},
+		{Type: mesos.CheckInfo_COMMAND.Enum(), Command: &mesos.CheckStatusInfo_Command{ExitCode: new(int32(3))}}: {Type: "COMMAND", Result: new(3)},
+		{Type: mesos.CheckInfo_HTTP.Enum(), HTTP: &mesos.CheckStatusInfo_Http{StatusCode: new(uint32(404))}}:     {Type: "HTTP", Result: new(404)},
+		{Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{Succeeded: new(true)}}:                {Type: "TCP", Result: new(1)},
+		{Type: mesos.CheckInfo_TCP.Enum(), TCP: &mesos.CheckStatusInfo_Tcp{Succeeded: new(false)}}:               {Type: "TCP", Result: new(0)},
+	} {
+		got := newStatus("task", pod.Status{State: pod.Running, Check: &check}, stamp{executor: "E"})
+		require.Equal(t, want, got.CheckStatus)
+	}
 }
 
 func TestInvalid(t *testing.T) {
