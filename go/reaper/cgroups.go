@@ -19,6 +19,10 @@ type runCgroups struct {
 }
 
 func (c runCgroups) remove(ctx context.Context, one Removal) error {
+	if err := files.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer files.Release(1)
 	if c.keep == nil {
 		return c.host.Remove(ctx, one.ID)
 	}

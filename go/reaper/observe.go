@@ -11,6 +11,7 @@ import (
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/core/guard"
 	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/labels"
 )
 
 // Engine is what the reaper asks of an engine; engine.Gateway has it.
@@ -52,6 +53,13 @@ func Observe(ctx context.Context, e Engine, host *cgroup.Host, m Match) (seen Ob
 	if err := g.Wait(); err != nil {
 		return Observed{}, err
 	}
+	if len(m.CgroupRoots) == 0 {
+		return seen, nil
+	}
+	if err := files.Acquire(ctx, 1); err != nil {
+		return Observed{}, err
+	}
+	defer files.Release(1)
 	for _, root := range m.CgroupRoots {
 		paths, err := cgroups(host, root, m.Container)
 		if err != nil {
@@ -135,6 +143,33 @@ func unclear(m Match, seen *Observed, live Live) []string {
 		if sameSecond || doubt(t, m, seen) != "" {
 			out = append(out, t.id)
 		}
+	}
+	return out
+}
+
+// ByExecutor splits what was seen by framework and executor. The cgroups, which belong to any run, are in all parts.
+func (seen Observed) ByExecutor() map[[2]string]Observed {
+	out := map[[2]string]Observed{}
+	of := func(l map[string]string) ([2]string, Observed) {
+		key := [2]string{l[labels.Framework], l[labels.Executor]}
+		part := out[key]
+		part.Cgroups, part.Details = seen.Cgroups, seen.Details
+		return key, part
+	}
+	for _, c := range seen.Containers {
+		key, part := of(c.Labels)
+		part.Containers = append(part.Containers, c)
+		out[key] = part
+	}
+	for _, n := range seen.Networks {
+		key, part := of(n.Labels)
+		part.Networks = append(part.Networks, n)
+		out[key] = part
+	}
+	for _, v := range seen.Volumes {
+		key, part := of(v.Labels)
+		part.Volumes = append(part.Volumes, v)
+		out[key] = part
 	}
 	return out
 }

@@ -20,7 +20,7 @@ import (
 // The pauses between two attempts, which double and vary at random.
 const (
 	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
+	longestPause = 2 * time.Second
 )
 
 // remover carries a plan out, and decides nothing.

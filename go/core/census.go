@@ -1,0 +1,173 @@
+package core
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/reaper"
+)
+
+// known is what the agent has said of one of its containers.
+type known struct {
+	framework, executor string
+	foreign             bool            // its command is not dce's: it has no pod
+	kept                map[string]bool // hierarchies in which the agent made its cgroup, by mount point; nil: not known
+}
+
+// census is which containers of the agent live.
+type census struct {
+	mu        sync.Mutex
+	isolator  bool      // attached: the agent says what lives
+	trusted   time.Time // when the hook is taken to be alone; zero: no module is attached
+	recovered bool
+	scope     string
+	live      map[string]known
+	ended     map[string]known // until their cgroup is gone
+}
+
+// open begins with the work_dir of the parameters, or the agent's own, whose process this is.
+func (s *census) open(workDir, proc string) {
+	s.live, s.ended = map[string]known{}, map[string]known{}
+	if s.scope = workDir; s.scope == "" {
+		s.scope = agentWorkDir(proc)
+	}
+}
+
+// agentWorkDir reads --work_dir off this process, as Mesos reads its flags: MESOS_WORK_DIR, and the command line before it.
+func agentWorkDir(proc string) string {
+	dir := os.Getenv("MESOS_WORK_DIR")
+	line, err := os.ReadFile(filepath.Join(proc, "self", "cmdline"))
+	if err != nil {
+		return dir
+	}
+	for arg := range bytes.SplitSeq(line, []byte{0}) {
+		if v, ok := strings.CutPrefix(string(arg), "--work_dir="); ok {
+			dir = v
+		}
+	}
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	return dir
+}
+
+func (s *census) scopeName() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.scope
+}
+
+func (s *census) attach(module string, trusted time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isolator = s.isolator || module == "isolator"
+	if s.trusted.IsZero() {
+		s.trusted = trusted
+	}
+}
+
+// told says whether it is known what lives: by the agent, or else by a look at the processes.
+func (s *census) told() (byAgent, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isolator {
+		return true, s.recovered
+	}
+	return false, !s.trusted.IsZero() && !time.Now().Before(s.trusted)
+}
+
+// began takes a container that begins, or was recovered. Its sandbox tells the scope better than anything else.
+func (s *census) began(container, sandbox string, k known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if run, ok := reaper.ParseSandbox(sandbox); ok {
+		s.scope = run.Scope
+	}
+	s.live[container] = k
+}
+
+func (s *census) recover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recovered = true
+}
+
+// over takes a container that ended and returns what is known of it.
+func (s *census) over(container string) known {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.live[container]
+	delete(s.live, container)
+	if !k.foreign {
+		s.ended[container] = k
+	}
+	return k
+}
+
+// runsOf are the ended runs of an executor whose cgroup may still be there.
+func (s *census) runsOf(framework, executor string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for id, k := range s.ended {
+		if k.framework == framework && k.executor == executor {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// forget is for a run of which nothing is left.
+func (s *census) forget(container string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ended, container)
+}
+
+// alive are the containers that the agent has.
+func (s *census) alive() reaper.Live {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	live := make(reaper.Live, len(s.live))
+	for id := range maps.Keys(s.live) {
+		live[id] = true
+	}
+	return live
+}
+
+// keeps says whether a run's own cgroup in a hierarchy is the agent's to remove. Where that is not known it is.
+func (s *census) keeps(hi cgroup.Hierarchy, run string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.ended[run]
+	return !ok || k.kept == nil || k.kept[hi.Dir]
+}
+
+// hierarchiesOf names those in which a process has the cgroup path: an agent puts its executors into those that it uses.
+func hierarchiesOf(host *cgroup.Host, pid int, path string) map[string]bool {
+	if pid <= 0 {
+		return nil
+	}
+	of, err := host.OfPid(strconv.Itoa(pid))
+	if err != nil {
+		return nil // it ended meanwhile
+	}
+	out := map[string]bool{}
+	for _, hi := range host.Hierarchies() {
+		for _, controller := range hi.Controllers {
+			if of[controller] == path {
+				out[hi.Dir] = true
+			}
+		}
+	}
+	return out
+}

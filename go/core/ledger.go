@@ -1,0 +1,235 @@
+package core
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The pauses after a clean-up that failed, which double and vary at random.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = time.Minute
+)
+
+// removedExecutor is an executor whose runs are to be looked for.
+type removedExecutor struct {
+	Framework string    `json:"framework"`
+	Executor  string    `json:"executor"`
+	At        time.Time `json:"at"`
+
+	resumed bool // from the journal: the agent has not said it in this life
+}
+
+// debt is a run that is to be cleaned up.
+type debt struct {
+	Container string    `json:"container"`
+	Cause     string    `json:"cause"`
+	Whole     bool      `json:"whole"` // its own cgroup too, in all hierarchies: the agent has done with it
+	Since     time.Time `json:"since"`
+	Attempts  int       `json:"attempts"`
+	Next      time.Time `json:"next"`
+	LastError string    `json:"last_error,omitempty"`
+
+	sworn   bool // the agent has said in this life that it is over
+	running bool
+	again   bool // a reason came up while it ran
+	waiters []func(error)
+}
+
+// ledger is what is owed.
+type ledger struct {
+	mu        sync.Mutex
+	executors map[[2]string]removedExecutor
+	runs      map[string]*debt
+	compare   time.Time // when everything is to be compared next
+	wake      chan struct{}
+	dirty     chan struct{}
+	version   int           // of what the journal is to hold
+	written   int           // the version that it holds
+	saved     chan struct{} // closed and replaced when written grows
+}
+
+func (l *ledger) open() {
+	l.executors, l.runs = map[[2]string]removedExecutor{}, map[string]*debt{}
+	l.wake, l.dirty, l.saved = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
+}
+
+func (l *ledger) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.executors) + len(l.runs)
+}
+
+// change runs f under the lock, has the journal written and the worker woken. It returns the version to wait for.
+func (l *ledger) change(f func()) int {
+	l.mu.Lock()
+	f()
+	l.version++
+	version := l.version
+	l.mu.Unlock()
+	poke(l.wake)
+	poke(l.dirty)
+	return version
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// removed takes an executor over. A second removal of one id moves the time on.
+func (l *ledger) removed(e removedExecutor) int {
+	return l.change(func() {
+		key := [2]string{e.Framework, e.Executor}
+		if had, ok := l.executors[key]; ok && had.At.After(e.At) {
+			e.At = had.At
+		}
+		l.executors[key] = e
+	})
+}
+
+// owe takes a run over. waiter, which may be nil, is told the outcome of the next clean-up.
+func (l *ledger) owe(d debt, waiter func(error)) int {
+	return l.change(func() {
+		had := l.runs[d.Container]
+		if had == nil {
+			had = &d
+			l.runs[d.Container] = had
+		} else {
+			had.again = had.running
+			had.Whole, had.sworn = had.Whole || d.Whole, had.sworn || d.sworn
+			had.Cause = d.Cause
+			if d.sworn || d.Next.Before(had.Next) {
+				had.Next = d.Next
+			}
+		}
+		if waiter != nil {
+			had.waiters = append(had.waiters, waiter)
+		}
+	})
+}
+
+// begin picks the runs that are due, at most as many as may run, and says when the next will be.
+func (l *ledger) begin(now time.Time, may func(*debt) bool, most int) (due []debt, next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	running := 0
+	for _, d := range l.runs {
+		if d.running {
+			running++
+		}
+	}
+	for _, d := range l.runs {
+		switch {
+		case d.running || !may(d):
+		case d.Next.After(now):
+			if next.IsZero() || d.Next.Before(next) {
+				next = d.Next
+			}
+		case running < most:
+			running++
+			d.running, d.again = true, false
+			due = append(due, *d)
+		}
+	}
+	return due, next
+}
+
+// finish takes the outcome of a clean-up. Where it failed, or a further reason came up, the run stays owed.
+func (l *ledger) finish(container string, err error, now time.Time) (paid bool) {
+	var waiters []func(error)
+	l.change(func() {
+		d := l.runs[container]
+		d.running = false
+		waiters = slices.Clone(d.waiters)
+		switch {
+		case err != nil:
+			d.Attempts++
+			d.LastError = err.Error()
+			pause := min(firstPause<<min(d.Attempts-1, 10), longestPause)
+			d.Next = now.Add(pause/2 + rand.N(pause/2))
+		case d.again:
+			waiters = nil // they wait for the next
+			return
+		default:
+			delete(l.runs, container)
+			paid = true
+		}
+		d.waiters = nil
+	})
+	for _, tell := range waiters {
+		tell(err)
+	}
+	return paid
+}
+
+// postpone takes a run back that could not be tried; its waiters are told why.
+func (l *ledger) postpone(container string, err error) {
+	l.mu.Lock()
+	d := l.runs[container]
+	d.running = false
+	waiters := d.waiters
+	d.waiters = nil
+	l.mu.Unlock()
+	for _, tell := range waiters {
+		tell(err)
+	}
+}
+
+// lookFor takes all executors that may be looked for, and says whether everything is to be compared.
+func (l *ledger) lookFor(now time.Time, resumedToo, compareToo bool) (executors []removedExecutor, compare bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.executors {
+		if !e.resumed || resumedToo {
+			executors = append(executors, e)
+		}
+	}
+	return executors, compareToo && !l.compare.IsZero() && !l.compare.After(now)
+}
+
+// found takes executors off that were looked for, unless they were removed again meanwhile.
+func (l *ledger) found(executors []removedExecutor) {
+	l.change(func() {
+		for _, e := range executors {
+			key := [2]string{e.Framework, e.Executor}
+			if l.executors[key] == e {
+				delete(l.executors, key)
+			}
+		}
+	})
+}
+
+// compareAt has everything compared at a time, or earlier where that was due anyway.
+func (l *ledger) compareAt(at time.Time) {
+	l.mu.Lock()
+	if l.compare.IsZero() || at.Before(l.compare) {
+		l.compare = at
+	}
+	l.mu.Unlock()
+	poke(l.wake)
+}
+
+// compared sets the time of the next comparison.
+func (l *ledger) compared(next time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.compare = next
+}
+
+func (l *ledger) nextCompare() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.compare
+}
+
+// owes says whether a run is owed already.
+func (l *ledger) owes(container string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.runs[container] != nil
+}

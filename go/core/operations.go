@@ -1,0 +1,254 @@
+package core
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/dce-go/dce/go/reaper"
+)
+
+// operations are those of dcecore.h.
+var operations map[string]func(c *Core, ctx context.Context, input []byte) (any, error)
+
+func init() {
+	operations = map[string]func(c *Core, ctx context.Context, input []byte) (any, error){
+		"attach": with((*Core).attach), "hook.removed": with((*Core).removed), "recover": with((*Core).recover),
+		"prepare": with((*Core).prepare), "update": with((*Core).update), "usage": with((*Core).usage),
+		"cleanup": with((*Core).cleanup), "reconcile": with((*Core).reconcile),
+		"metrics": with(func(c *Core, _ context.Context, _ nothing) (any, error) { return c.snapshot(), nil }),
+	}
+}
+
+// with reads the input of an operation.
+func with[In interface{ check() error }](do func(*Core, context.Context, In) (any, error)) func(*Core, context.Context, []byte) (any, error) {
+	return func(c *Core, ctx context.Context, text []byte) (any, error) {
+		var in In
+		if err := decode(text, &in); err != nil {
+			return nil, failure(Invalid, "the input can't be read: %w", err)
+		}
+		if err := in.check(); err != nil {
+			return nil, err
+		}
+		return do(c, ctx, in)
+	}
+}
+
+type nothing struct{}
+
+func (nothing) check() error { return nil }
+
+func needed(values ...string) error {
+	for i := 0; i < len(values); i += 2 {
+		if values[i+1] == "" {
+			return failure(Invalid, "the input lacks %s", values[i])
+		}
+	}
+	return nil
+}
+
+type attachInput struct {
+	Module string `json:"module"`
+}
+
+func (in attachInput) check() error {
+	if in.Module != "hook" && in.Module != "isolator" {
+		return failure(Invalid, "the module %q is neither hook nor isolator", in.Module)
+	}
+	return nil
+}
+
+func (c *Core) attach(_ context.Context, in attachInput) (any, error) {
+	trusted := time.Now().Add(max(c.grace, time.Second))
+	c.census.attach(in.Module, trusted)
+	if in.Module == "hook" {
+		c.ledger.compareAt(trusted) // an agent that has the isolator too attaches it by then
+	}
+	return nothing{}, nil
+}
+
+type removedInput struct {
+	Framework string `json:"framework"`
+	Executor  string `json:"executor"`
+	AtNS      int64  `json:"at_ns"`
+}
+
+func (in removedInput) check() error {
+	if in.AtNS <= 0 {
+		return failure(Invalid, "the input lacks at_ns")
+	}
+	return needed("framework", in.Framework, "executor", in.Executor)
+}
+
+// removed ends when the journal has it, or could not be written.
+func (c *Core) removed(ctx context.Context, in removedInput) (any, error) {
+	version := c.ledger.removed(removedExecutor{Framework: in.Framework, Executor: in.Executor, At: time.Unix(0, in.AtNS)})
+	c.awaitJournal(version, ctx.Done())
+	return nothing{}, nil
+}
+
+type containerInput struct {
+	Container string `json:"container"`
+	Sandbox   string `json:"sandbox"`
+	Framework string `json:"framework"`
+	Executor  string `json:"executor"`
+	PID       int    `json:"pid"`
+}
+
+type recoverInput struct {
+	Containers []containerInput `json:"containers"`
+	Orphans    []string         `json:"orphans"`
+}
+
+func (in recoverInput) check() error {
+	for _, one := range in.Containers {
+		if err := needed("container", one.Container); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Core) recover(_ context.Context, in recoverInput) (any, error) {
+	for _, one := range in.Containers {
+		c.census.began(one.Container, one.Sandbox, known{framework: one.Framework, executor: one.Executor,
+			kept: hierarchiesOf(c.host, one.PID, c.roots[0]+"/"+one.Container)})
+	}
+	for _, id := range in.Orphans {
+		c.census.began(id, "", known{}) // until the agent has destroyed it, which the cleanup says
+	}
+	c.census.recover()
+	c.ledger.compareAt(time.Now())
+	return nothing{}, nil
+}
+
+type resources struct {
+	CPUs     *float64 `json:"cpus"`
+	MemBytes *int64   `json:"mem_bytes"`
+}
+
+type prepareInput struct {
+	Container string            `json:"container"`
+	Sandbox   string            `json:"sandbox"`
+	Framework string            `json:"framework"`
+	Executor  string            `json:"executor"`
+	User      string            `json:"user"`
+	Labels    map[string]string `json:"labels"`
+	Command   struct {
+		Value     string   `json:"value"`
+		Shell     bool     `json:"shell"`
+		Arguments []string `json:"arguments"`
+	} `json:"command"`
+	Requests resources `json:"requests"`
+	Limits   resources `json:"limits"`
+}
+
+func (in prepareInput) check() error { return needed("container", in.Container) }
+
+// program is dce-executor as a word of a command, with or without a path and quotes: "./dce-executor", Marathon's
+// "chmod ug+rx '/x/dce-executor' && exec '/x/dce-executor'".
+var program = regexp.MustCompile(`(^|[\s/'"=;&|(])dce-executor($|[\s'";&|)])`)
+
+func (in prepareInput) ours() bool {
+	if program.MatchString(in.Command.Value) {
+		return true
+	}
+	for _, argument := range in.Command.Arguments {
+		if program.MatchString(argument) {
+			return true
+		}
+	}
+	return false
+}
+
+// launchInfo is mesos.slave.ContainerLaunchInfo, as far as it is filled in.
+type launchInfo struct {
+	Environment environment `json:"environment"`
+}
+
+type environment struct {
+	Variables []variable `json:"variables"`
+}
+
+type variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func (c *Core) prepare(_ context.Context, in prepareInput) (any, error) {
+	k := known{framework: in.Framework, executor: in.Executor, foreign: !in.ours()}
+	if !k.foreign {
+		k.kept = reaper.Hierarchies(c.host, c.roots[0]+"/"+in.Container)
+	}
+	c.census.began(in.Container, in.Sandbox, k)
+	poke(c.ledger.wake) // the sandbox may have told the scope
+	if k.foreign {
+		return nothing{}, nil
+	}
+	parent, err := c.bindPod(in.Container)
+	if err != nil {
+		return nil, err
+	}
+	if parent == "" {
+		return nothing{}, nil
+	}
+	return launchInfo{environment{[]variable{{parentVariable, parent}}}}, nil
+}
+
+// parentVariable tells the executor which cgroup its pod's containers belong under.
+const parentVariable = "DCE_CGROUP_PARENT"
+
+type updateInput struct {
+	Container string    `json:"container"`
+	Requests  resources `json:"requests"`
+	Limits    resources `json:"limits"`
+}
+
+func (in updateInput) check() error { return needed("container", in.Container) }
+
+// update has nothing to do where the pod is below the task's own cgroup, whose limits the agent sets.
+func (c *Core) update(_ context.Context, _ updateInput) (any, error) {
+	return nothing{}, c.agentBinds()
+}
+
+type containerOnly struct {
+	Container string `json:"container"`
+}
+
+func (in containerOnly) check() error { return needed("container", in.Container) }
+
+// usage has nothing to add where the pod is below the task's own cgroup, which the agent measures.
+func (c *Core) usage(_ context.Context, _ containerOnly) (any, error) {
+	return nothing{}, c.agentBinds()
+}
+
+func (c *Core) agentBinds() error {
+	if hi, err := c.host.Hierarchy("memory"); err == nil && hi.Unified {
+		return failure(Failed, "on cgroup v2 the pod is in a tree of its own (%s/<container id>), whose limits and usage the module does not follow", reaper.OwnRoot)
+	}
+	return nil
+}
+
+// cleanup ends when nothing of the container is left. Without an engine it says so at once, and the debt stays.
+func (c *Core) cleanup(ctx context.Context, in containerOnly) (any, error) {
+	if c.census.over(in.Container).foreign {
+		return nothing{}, nil
+	}
+	ended := make(chan error, 1)
+	c.ledger.owe(debt{Container: in.Container, Cause: "its container ended", Since: time.Now(), Next: time.Now(), sworn: true},
+		func(err error) { ended <- err })
+	if err := c.gate.why(); err != nil {
+		return nil, err
+	}
+	select {
+	case err := <-ended:
+		return nothing{}, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Core) reconcile(_ context.Context, _ nothing) (any, error) {
+	c.ledger.compareAt(time.Now())
+	return nothing{}, nil
+}

@@ -1,0 +1,200 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"github.com/dce-go/dce/go/core/guard"
+	"github.com/dce-go/dce/go/reaper"
+)
+
+const (
+	maxSweeps     = 64               // clean-ups at a time; one that hangs takes one place
+	lookPatience  = 10 * time.Second // with a list of the engine
+	callAttempt   = 10 * time.Second // with one removal
+	searchPause   = 2 * time.Second  // after a search that failed
+	sweepPatience = time.Minute      // with one clean-up, before it pauses
+	// agentPatience is how long an agent may take to remove its own cgroups after a cleanup, where no removal of the executor
+	// says that it has: it waits a minute at most (--cgroups_destroy_timeout).
+	agentPatience = 2 * time.Minute
+)
+
+// work starts what is due, again whenever something changes.
+func (c *Core) work() error {
+	for {
+		c.inject("work")
+		next := c.startDue(time.Now())
+		var timer <-chan time.Time
+		if !next.IsZero() {
+			timer = time.After(max(time.Until(next), time.Millisecond))
+		}
+		select {
+		case <-c.ctx.Done():
+			return nil
+		case <-c.ledger.wake:
+		case <-timer:
+		}
+	}
+}
+
+// startDue starts what is due and may be done, and says when the next will be; zero for when something changes.
+func (c *Core) startDue(now time.Time) time.Time {
+	if c.gate.why() != nil {
+		return time.Time{}
+	}
+	_, known := c.census.told()
+	if c.census.scopeName() == "" {
+		if c.ledger.size() > 0 && c.said.first("scope") {
+			c.log.Warn("dce: the agent's work_dir is not known, so that nothing is provably its own; name it in the parameter work_dir")
+		}
+		return time.Time{}
+	}
+	next := c.startSearch(now, known)
+	due, later := c.ledger.begin(now, func(d *debt) bool { return d.sworn || known }, maxSweeps)
+	for _, d := range due {
+		c.background("sweep", func() error { c.sweep(d); return nil })
+	}
+	if next.IsZero() || !later.IsZero() && later.Before(next) {
+		next = later
+	}
+	return next
+}
+
+// startSearch starts one search at a time.
+func (c *Core) startSearch(now time.Time, known bool) time.Time {
+	executors, compare := c.ledger.lookFor(now, known, known)
+	if len(executors) == 0 && !compare {
+		if next := c.ledger.nextCompare(); next.After(now) {
+			return next
+		}
+		return time.Time{} // it waits for what wakes
+	}
+	if !c.searching.CompareAndSwap(false, true) {
+		return time.Time{} // its end wakes
+	}
+	c.background("search", func() error {
+		err := guard.Call(func() error {
+			c.inject("search")
+			return c.search(executors, compare)
+		})
+		switch {
+		case err == nil:
+		case down(err):
+			c.engineDown(err)
+		default:
+			c.report("search", err)
+			c.metrics.failures.Add(1)
+			if c.said.first("search " + err.Error()) {
+				c.log.WithError(err).Warn("dce: what is left can't be looked for; it is tried again and again")
+			}
+			c.pause(searchPause)
+		}
+		c.searching.Store(false)
+		poke(c.ledger.wake)
+		return nil
+	})
+	return time.Time{}
+}
+
+func (c *Core) match() reaper.Match {
+	return reaper.Match{Scope: c.census.scopeName(), CgroupRoots: c.roots, KeepVolumes: !c.reapVolumes}
+}
+
+// search finds the runs of executors that were removed, and those that nothing owns. Each becomes a debt.
+func (c *Core) search(executors []removedExecutor, compare bool) error {
+	ctx, cancel := context.WithTimeout(c.ctx, lookPatience)
+	defer cancel()
+	e, err := c.link.get(ctx)
+	if err != nil {
+		return err
+	}
+	m := c.match()
+	if len(executors) == 1 && !compare {
+		m.Framework, m.Executor = executors[0].Framework, executors[0].Executor
+	}
+	seen, err := c.look(ctx, e, m)
+	if err != nil {
+		return err
+	}
+	by := seen.ByExecutor()
+	var doubted reaper.Live // what may live, for those whom the agent has not told in this life
+	for _, one := range executors {
+		match := c.match()
+		match.Framework, match.Executor, match.Before = one.Framework, one.Executor, one.At
+		live := c.census.alive()
+		if one.resumed {
+			if doubted == nil {
+				if doubted, err = c.alive(ctx, seen); err != nil {
+					return err
+				}
+			}
+			live = doubted
+		}
+		plan, err := c.plan(ctx, e, match, by[[2]string{one.Framework, one.Executor}], live)
+		if err != nil {
+			return err
+		}
+		for _, run := range append(plan.Runs(), c.census.runsOf(one.Framework, one.Executor)...) {
+			c.ledger.owe(debt{Container: run, Cause: "its executor was removed", Whole: true, Since: one.At, Next: time.Now(), sworn: !one.resumed}, nil)
+		}
+	}
+	if compare {
+		if err := c.compare(ctx, e, seen); err != nil {
+			return err
+		}
+	}
+	c.ledger.found(executors)
+	return nil
+}
+
+// compare finds the orphans: what is labelled for this agent and belongs to no container that lives.
+func (c *Core) compare(ctx context.Context, e reaper.Engine, seen reaper.Observed) error {
+	live, err := c.alive(ctx, seen)
+	if err != nil {
+		return err
+	}
+	match := c.match()
+	match.Grace = c.grace
+	plan, err := c.plan(ctx, e, match, seen, live)
+	if err != nil {
+		return err
+	}
+	for _, run := range plan.Runs() {
+		if c.ledger.owes(run) {
+			continue
+		}
+		c.metrics.orphans.Add(1)
+		c.log.WithField("container", run).Info("dce: a pod was found that no container of the agent owns")
+		c.ledger.owe(debt{Container: run, Cause: "no container of the agent owns it", Whole: true, Since: time.Now(), Next: time.Now()}, nil)
+	}
+	next := time.Now().Add(c.reconcileInterval)
+	for _, left := range plan.Left {
+		if !left.Until.IsZero() && left.Until.Before(next) {
+			next = left.Until
+		}
+	}
+	c.ledger.compared(next)
+	return nil
+}
+
+func (c *Core) plan(ctx context.Context, e reaper.Engine, m reaper.Match, seen reaper.Observed, live reaper.Live) (reaper.Plan, error) {
+	seen, err := reaper.Ask(ctx, e, m, seen, live)
+	if err != nil {
+		return reaper.Plan{}, err
+	}
+	plan := reaper.NewPlan(m, seen, live, time.Now())
+	for _, left := range plan.Left {
+		if left.Until.IsZero() && c.said.first(left.ID+left.Cause) {
+			c.log.WithField("cause", left.Cause).Warn("dce: left alone: " + left.What())
+		}
+	}
+	return plan, nil
+}
+
+// alive is what lives: what the agent has, or where only the hook is loaded what has a process.
+func (c *Core) alive(ctx context.Context, seen reaper.Observed) (reaper.Live, error) {
+	if byAgent, _ := c.census.told(); byAgent {
+		return c.census.alive(), nil
+	}
+	return reaper.LiveRuns(ctx, c.proc, c.host, c.match(), seen)
+}
