@@ -49,7 +49,7 @@ func (c Call) String() string {
 }
 
 func shortID(s string) string {
-	if len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" {
+	if isID(s) {
 		return s[:12]
 	}
 	return s

@@ -48,5 +48,6 @@ type ContainerState struct {
 // StopReport says how a stop went.
 type StopReport struct {
 	Overran []string // services that had to be killed after their grace, sorted
+	Alone   []string // services that were ended without the engine, which did not do it in time, sorted
 	Err     error    // what could not be stopped, nil when nothing of the pod runs any more
 }

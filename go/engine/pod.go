@@ -20,12 +20,20 @@ type Pod struct {
 	// missing, so that no pull can fail. Nil for pods without an infra container.
 	Pause func() (io.Reader, container.Config)
 	Log   logrus.FieldLogger
+	// Patience is how long Up waits for an engine that is out of reach, at each call; 0 is not at all.
+	Patience time.Duration
+	// Cgroups ends what runs in the cgroup of a container, as the last resort of a Stop whose engine does not answer, and says
+	// whether there is such a cgroup; nil for engines on other hosts. cgroup.Host has it.
+	Cgroups interface {
+		Kill(ctx context.Context, path string) (found bool, err error)
+	}
 	// Finished is told of each operation of Up that is done, from the goroutine of Up; nil for nobody. It must not block.
 	Finished func(Finished)
 
-	mu     sync.Mutex
-	feeds  map[string]*feed // by pod id
-	images map[string]Image // as seen by Up, by name
+	mu      sync.Mutex
+	feeds   map[string]*feed                     // by pod id
+	images  map[string]Image                     // as seen by Up, by name
+	started map[string]map[string]*ContainerSpec // what Up has begun to start, by pod id and container id
 }
 
 // parallel is how many calls to the engine are under way at the same time for one purpose.
@@ -94,6 +102,32 @@ func (p *Pod) keepImage(ref string, i Image) {
 		p.images = map[string]Image{}
 	}
 	p.images[ref] = i
+}
+
+// begins notes that Up is at work for a pod: from now on all that can run of it is what Up found or started.
+func (p *Pod) begins(podID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started == nil {
+		p.started = map[string]map[string]*ContainerSpec{}
+	}
+	if p.started[podID] == nil {
+		p.started[podID] = map[string]*ContainerSpec{}
+	}
+}
+
+// starting notes a container before its start: while the engine is out of reach this is all that tells what may run.
+func (p *Pod) starting(podID, id string, c *ContainerSpec) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.started[podID][id] = c
+}
+
+// startedOf is nil for a pod that Up was never asked for.
+func (p *Pod) startedOf(podID string) map[string]*ContainerSpec {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.started[podID])
 }
 
 // detached is a context that outlives ctx by linger.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dce-go/dce/go/labels"
@@ -28,8 +29,8 @@ type leftover struct {
 
 // Remove removes everything that was created for a pod and looks that nothing is left: containers with their anonymous
 // volumes, infra last; then networks; then the volumes that the spec creates, but for those with Keep. It goes by what the
-// engine lists under the pod's label, so that it needs to know nothing of how far the pod came. The error names every
-// object that is left, with the reason.
+// engine lists under the pod's label, so that it needs to know nothing of how far the pod came. While the engine is out of
+// reach it is tried until ctx ends. The error names every object that is left, with the reason.
 func (p *Pod) Remove(ctx context.Context, spec PodSpec) error {
 	pause := removePause
 	for round := 1; ; round++ {
@@ -48,6 +49,9 @@ func (p *Pod) Remove(ctx context.Context, spec PodSpec) error {
 		if err == nil && round == 1 {
 			continue // look at once whether it is all gone
 		}
+		if errdefs.IsUnavailable(err) {
+			round = min(round, removeRounds-1)
+		}
 		if err != nil && round >= removeRounds {
 			return err
 		}
@@ -55,7 +59,7 @@ func (p *Pod) Remove(ctx context.Context, spec PodSpec) error {
 		case <-ctx.Done():
 			return errors.Join(err, context.Cause(ctx))
 		case <-time.After(pause):
-			pause *= 2
+			pause = min(2*pause, lastBackoff)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 const (
 	killWait    = 10 * time.Second       // past the deadline, for the engine to report the end of what was killed
 	unreachable = time.Second            // past the deadline, for an engine that is out of reach
+	resortWait  = 500 * time.Millisecond // past the deadline, for the engine, before its containers are ended without it
 	callWait    = 5 * time.Second        // for one signal
 	signalPause = 100 * time.Millisecond // before a signal that failed is sent again
 )
@@ -25,26 +26,31 @@ const (
 // Stop ends every container of a pod and returns when none runs any more: those that nobody needs first, in parallel by
 // level, each with its own signal and grace, all before the deadline, which may come nearer; then SIGKILL; infra last. The
 // end of a container is known from its die event, which comes before the engine has torn down its network. Stop works in any
-// state of the pod: what was never started needs nothing, what is started meanwhile is stopped too. Nothing is removed.
+// state of the pod: what was never started needs nothing, what is started meanwhile is stopped too. What an engine that hangs
+// or is out of reach has not ended by the deadline is ended without it, where that is possible. Nothing is removed.
 func (p *Pod) Stop(ctx context.Context, spec PodSpec, deadline *Deadline) StopReport {
 	sub := p.subscribe(spec.ID)
 	defer sub.close()
 	s := &stopping{
 		pod: p, spec: &spec, sub: sub, deadline: deadline, log: p.Log.WithField("pod", spec.ID), begun: time.Now(),
-		levels: stopLevels(&spec), at: -1, members: map[string]*member{}, answers: make(chan answered),
+		levels: stopLevels(&spec), at: -1, members: map[string]*member{}, answers: make(chan answered), lists: make(chan listing),
 	}
+	s.remember()
 	ctx, cancel := context.WithCancel(ctx)
 	err := s.loop(ctx)
 	cancel()
 	for s.calls > 0 {
-		<-s.answers
+		select {
+		case <-s.answers:
+		case <-s.lists:
+		}
 		s.calls--
 	}
 	if s.infra != nil {
 		(<-s.infra).close()
 	}
 	slices.Sort(s.overran)
-	return StopReport{Overran: slices.Compact(s.overran), Err: err}
+	return StopReport{Overran: slices.Compact(s.overran), Alone: s.alone, Err: err}
 }
 
 // stopping is one stop. One goroutine owns it; signals are sent beside it.
@@ -63,11 +69,23 @@ type stopping struct {
 	known   bool      // members is current
 	lost    error     // why it is not, or why the last list failed
 	relist  time.Time // when the last list may be tried again
-	listed  bool      // the list at the begin was read
+	listed  bool      // the list at the begin was read, or could not be
+	listing bool      // a list is on its way
 	infra   chan *process
 	calls   int
 	answers chan answered
+	lists   chan listing
 	overran []string
+	sure    bool     // members had all that may run when the stop began
+	tried   bool     // the last resort
+	alone   []string // what it ended
+}
+
+// listing is the answer to a list.
+type listing struct {
+	all  []Container
+	err  error
+	last bool // nothing was known to run when it was asked for
 }
 
 // member is a container of the pod as the stop sees it.
@@ -97,24 +115,24 @@ func (s *stopping) loop(ctx context.Context) error {
 	for {
 		at, changed := s.deadline.Get()
 		now := time.Now()
-		if s.known && !s.listed { // events of what was just started may still be on their way
-			s.listed = true
-			s.stragglers(ctx)
-		}
 		alive := s.alive()
-		if s.known && len(alive) == 0 && !now.Before(s.relist) {
-			if s.stragglers(ctx) {
-				continue
-			}
-			if s.lost == nil {
-				return nil
-			}
-			s.relist = now.Add(signalPause)
+		// The first list is for what was just started: its events may still be on their way. The last one is the proof.
+		if s.known && !s.listing && !now.Before(s.relist) && (!s.listed || len(alive) == 0) {
+			s.list(ctx, len(alive) == 0)
+		}
+		if s.lost != nil && !s.known && s.sure && len(alive) == 0 { // all that was ever started is known to have ended
+			return nil
+		}
+		if s.resort(ctx, now, at) {
+			return nil
 		}
 		if err := s.overdue(now, at); err != nil {
 			return err
 		}
-		next := s.act(ctx, now, at)
+		next := s.wake(now, at)
+		if s.known && s.listed {
+			next = s.act(ctx, now, at)
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the stop of pod %s was given up and %s: %w", s.spec.ID, s.left(), context.Cause(ctx))
@@ -122,6 +140,10 @@ func (s *stopping) loop(ctx context.Context) error {
 			s.observe()
 		case a := <-s.answers:
 			s.take(a)
+		case l := <-s.lists:
+			if s.late(l) {
+				return nil
+			}
 		case <-changed:
 		case <-time.After(time.Until(next)):
 		}
@@ -208,17 +230,29 @@ func (s *stopping) note(c ContainerState) {
 	m.ContainerState = c
 }
 
-// stragglers lists once more and says whether something runs: a call that was under way when the stop began may have
-// started it since. An error is left in lost.
-func (s *stopping) stragglers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
-	defer cancel()
-	all, err := s.pod.Gateway.List(ctx, podFilter(s.spec.ID))
-	if s.lost = err; err != nil {
+// list asks the engine for what runs, beside the loop.
+func (s *stopping) list(ctx context.Context, last bool) {
+	s.listing = true
+	s.calls++
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, callWait)
+		defer cancel()
+		all, err := s.pod.Gateway.List(ctx, podFilter(s.spec.ID))
+		s.lists <- listing{all, err, last}
+	}()
+}
+
+// late takes a list and says whether it proves that nothing runs any more: a call that was under way when the stop began may
+// have started something since.
+func (s *stopping) late(l listing) (over bool) {
+	s.calls--
+	s.listing, s.listed = false, true
+	if s.lost = l.err; l.err != nil {
+		s.relist = time.Now().Add(signalPause)
 		return false
 	}
 	found := false
-	for _, c := range all {
+	for _, c := range l.all {
 		m := s.members[c.ID]
 		if c.Status != StatusRunning || m != nil && (m.ended || m.Status == StatusExited) {
 			continue // a list may lag behind a die event
@@ -228,5 +262,5 @@ func (s *stopping) stragglers(ctx context.Context) bool {
 		})
 		found = true
 	}
-	return found
+	return l.last && !found && s.known && len(s.alive()) == 0
 }

@@ -13,15 +13,7 @@ import (
 
 // act sends the signals that are due and returns when it has to be called again at the latest.
 func (s *stopping) act(ctx context.Context, now, deadline time.Time) time.Time {
-	next := now.Add(time.Minute)
-	for _, at := range []time.Time{deadline, deadline.Add(unreachable), deadline.Add(killWait), s.relist} {
-		if at.After(now) && at.Before(next) {
-			next = at
-		}
-	}
-	if !s.known {
-		return next
-	}
+	next := s.wake(now, deadline)
 	s.advance(now)
 	asks := make([]time.Duration, 0, len(s.levels))
 	for level := s.at; level <= len(s.levels); level++ {
@@ -57,6 +49,19 @@ func (s *stopping) act(ctx context.Context, now, deadline time.Time) time.Time {
 			next = earlier(next, now.Add(grace))
 		default:
 			next = earlier(next, kill)
+		}
+	}
+	return next
+}
+
+// wake is when time alone changes something at the latest.
+func (s *stopping) wake(now, deadline time.Time) time.Time {
+	next := now.Add(time.Minute)
+	for _, at := range []time.Time{
+		deadline, deadline.Add(resortWait), deadline.Add(unreachable), deadline.Add(killWait), s.relist,
+	} {
+		if at.After(now) && at.Before(next) {
+			next = at
 		}
 	}
 	return next

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
@@ -11,12 +13,14 @@ import (
 // Up brings a pod up: it looks at what is there, plans, and runs the plan, every operation as soon as what it needs is
 // done. It returns when every service runs, is healthy where it has a healthcheck, and has ended with 0 where it is an
 // init container; or with the first thing that went wrong, an *OpError; or with the error of ctx. Calls that make
-// something are let finish for a moment when Up ends early. A service that ends with 0 is no error here, nor is the end of one
+// something are let finish for a moment when Up ends early. While the engine is out of reach, calls are made again until
+// Patience ends: what an earlier one made is adopted. A service that ends with 0 is no error here, nor is the end of one
 // whose restart policy is about it: what they mean is for those to judge who watch the pod, and they bring it back (Restart).
 // Nothing is rolled back: that is Stop and Remove.
 func (p *Pod) Up(ctx context.Context, spec PodSpec, progress func(Stage)) error {
 	sub := p.subscribe(spec.ID) // before the first start, so that no event is missed
 	defer sub.close()
+	p.begins(spec.ID)
 	seen, err := p.observe(ctx, &spec, sub)
 	if err != nil {
 		return err
@@ -32,17 +36,18 @@ func (p *Pod) Up(ctx context.Context, spec PodSpec, progress func(Stage)) error 
 // observe asks for all that a plan needs to know, everything at the same time.
 func (p *Pod) observe(ctx context.Context, spec *PodSpec, sub *subscription) (Observed, error) {
 	seen := Observed{Images: map[string]Image{}, Networks: map[string]bool{}, Volumes: map[string]bool{}}
+	gateway := Intercept(p.Gateway, Retry(p.Patience, p.Log))
 	var mu sync.Mutex
 	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	group.Go(func() error {
-		full, err := sub.first(asking)
+		full, err := sub.whole(asking, p.Patience)
 		seen.Containers = full.Containers
 		return err
 	})
 	for ref := range spec.images() {
 		group.Go(func() error {
-			image, err := p.Gateway.Image(asking, ref)
+			image, err := gateway.Image(asking, ref)
 			switch {
 			case errdefs.IsNotFound(err):
 				return nil
@@ -58,7 +63,7 @@ func (p *Pod) observe(ctx context.Context, spec *PodSpec, sub *subscription) (Ob
 	}
 	objects := func(kind Kind, into map[string]bool) {
 		group.Go(func() error {
-			all, err := p.Gateway.Objects(asking, kind, podFilter(spec.ID))
+			all, err := gateway.Objects(asking, kind, podFilter(spec.ID))
 			for _, o := range all {
 				into[o.Name] = true
 			}
@@ -78,6 +83,28 @@ func (p *Pod) observe(ctx context.Context, spec *PodSpec, sub *subscription) (Ob
 		return seen, lostError(err)
 	}
 	return seen, nil
+}
+
+// whole is first, but waits as long as patience for an engine that is out of reach.
+func (s *subscription) whole(ctx context.Context, patience time.Duration) (Observation, error) {
+	if patience <= 0 {
+		return s.first(ctx)
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	lost := fmt.Errorf("the Docker engine has not answered for %v", patience)
+	for {
+		o, err := s.first(waiting)
+		switch {
+		case err == nil:
+			return o, nil
+		case ctx.Err() != nil:
+			return o, context.Cause(ctx)
+		case waiting.Err() != nil:
+			return o, lost
+		}
+		lost = err
+	}
 }
 
 // images is the set of images that the pod's containers are made of.

@@ -130,21 +130,18 @@ func (r *run) begin(ctx context.Context, o *Op) {
 		}
 	}
 	r.calls++
-	cancel := context.CancelFunc(func() {})
-	switch o.Kind {
-	case OpPull:
+	if o.Kind == OpPull {
 		r.pulls++
-	case OpLoad, OpInspect:
-	default:
-		ctx, cancel = detached(ctx)
 	}
 	id := ""
 	if o.Container != nil {
 		id = r.ids[o.Container.Name]
 	}
+	if o.Kind == OpStart {
+		r.pod.starting(r.spec.ID, id, o.Container)
+	}
 	go func() {
-		defer cancel()
-		res := r.pod.do(ctx, o, id)
+		res := r.persist(ctx, o, id)
 		var known *OpError
 		if res.err != nil && !errors.As(res.err, &known) {
 			asking, cancel := context.WithTimeout(ctx, linger)
@@ -153,6 +150,23 @@ func (r *run) begin(ctx context.Context, o *Op) {
 		}
 		r.results <- res
 	}()
+}
+
+// persist calls the engine again while it is out of reach. Each call of an operation adopts what an earlier one made.
+func (r *run) persist(ctx context.Context, o *Op, id string) (res result) {
+	again := Retry(r.pod.Patience, r.log)
+	_ = again(ctx, Call{Method: Method(o.Kind), Target: o.target()}, func(ctx context.Context) error { // res has the error
+		switch o.Kind {
+		case OpPull, OpLoad, OpInspect:
+		default:
+			var cancel context.CancelFunc
+			ctx, cancel = detached(ctx)
+			defer cancel()
+		}
+		res = r.pod.do(ctx, o, id)
+		return res.err
+	})
+	return res
 }
 
 // do is the one call that an operation stands for. id is that of its container, once that is created.
