@@ -25,12 +25,19 @@ type (
 	LaunchTimeout struct{ After time.Duration }
 	// Ran says that a member was seen running.
 	Ran struct{ Name string }
-	// Exited says that a member ended, or that its container is gone (Gone, no exit code then).
+	// RanOut says that the engine reported a member, or a cgroup above it, out of memory.
+	RanOut struct{ Name string }
+	// Exited says that a member ended, after how long, or that its container is gone (Gone, no exit code then).
 	Exited struct {
 		Name     string
 		ExitCode int
-		OOM      bool
 		Gone     bool
+		Ran      time.Duration
+	}
+	// RestartFailed says that a member that is to run again can't be started.
+	RestartFailed struct {
+		Name string
+		Err  error
 	}
 	// InfraExited says that the container that holds the pod's network namespace ended.
 	InfraExited struct{ ExitCode int }
@@ -62,10 +69,11 @@ type (
 	// Shutdown asks for the end of the pod because the executor ends.
 	Shutdown struct{ Grace time.Duration }
 	// Stopped says that no container of the pod runs any more, or what can't be stopped. Tail is the last output of
-	// the service that ended the pod.
+	// the service that ended the pod, OutOfMemory a clause with the evidence that the kernel killed it for want of memory.
 	Stopped struct {
-		Report engine.StopReport
-		Tail   []string
+		Report      engine.StopReport
+		Tail        []string
+		OutOfMemory string
 	}
 	// Removed says that everything of the pod is removed, or what is left.
 	Removed struct{ Err error }
@@ -78,7 +86,9 @@ func (Up) event()            {}
 func (LaunchFailed) event()  {}
 func (LaunchTimeout) event() {}
 func (Ran) event()           {}
+func (RanOut) event()        {}
 func (Exited) event()        {}
+func (RestartFailed) event() {}
 func (InfraExited) event()   {}
 func (HealthChanged) event() {}
 func (TaskHealth) event()    {}
@@ -104,6 +114,11 @@ type (
 	DoCheck struct{}
 	// DoStop ends preparation or bring-up and stops every container. Grace is nil for as long as the services ask for.
 	DoStop struct{ Grace *time.Duration }
+	// DoRestart starts a member that ended, after a pause. DoStop takes it back.
+	DoRestart struct {
+		Name  string
+		After time.Duration
+	}
 	// DoShorten brings the end of a stop nearer.
 	DoShorten struct{ Grace time.Duration }
 	// DoReport sends an update.
@@ -118,6 +133,7 @@ func (DoPrepare) action() {}
 func (DoUp) action()      {}
 func (DoCheck) action()   {}
 func (DoStop) action()    {}
+func (DoRestart) action() {}
 func (DoShorten) action() {}
 func (DoReport) action()  {}
 func (DoRemove) action()  {}

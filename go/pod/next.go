@@ -12,13 +12,15 @@ import (
 //	    │                  │                    │                │                 │              │
 //	    └──────────────────┴────────────────────┴───────┬────────┴─────────────────┴──────────────┘
 //	         Kill, Shutdown, LaunchFailed, LaunchTimeout, EngineLost, InfraExited,
-//	         Exited of an essential container, HealthChanged to unhealthy, a fatal TaskHealth, CompletionTimeout
+//	         Exited or RestartFailed of an essential container, HealthChanged to unhealthy, a fatal TaskHealth, CompletionTimeout
 //	                                                    ▼
 //	                                                stopping ─Stopped─► finished | failed | killed ─Removed─► end
 //
 // TASK_STARTING is reported on leaving received, TASK_RUNNING on entering running, TASK_KILLING (which the executor passes on
-// to the frameworks that know it) on a kill, the terminal state on leaving stopping, when no container of the pod runs any more. Once stopping, the outcome is settled: a later event can make the
-// stop shorter and nothing else. Events that are late for the phase change nothing.
+// to the frameworks that know it) on a kill, the terminal state on leaving stopping, when no container of the pod runs any
+// more. An end after which a restart policy brings the container back is none of the above: it leads to DoRestart, and starting
+// lasts until nothing waits for that any more. Once stopping, the outcome is settled: nothing is started again, a later event
+// can make the stop shorter and nothing else. Events that are late for the phase change nothing.
 func next(s State, e Event) (State, []Action) {
 	switch e := e.(type) {
 	case Launch:
@@ -38,13 +40,17 @@ func next(s State, e Event) (State, []Action) {
 	case Up:
 		return up(s)
 	case Ran:
+		return ran(s, e.Name)
+	case RanOut:
 		if m, ok := s.Members[e.Name]; ok && !s.Phase.Ended() {
-			m.Seen = true
+			m.OOM = true
 			return s.with(e.Name, m), nil
 		}
 		return s, nil
 	case Exited:
 		return exited(s, e)
+	case RestartFailed:
+		return restartFailed(s, e)
 	case HealthChanged:
 		return healthChanged(s, e)
 	case TaskHealth:
@@ -94,16 +100,8 @@ func up(s State) (State, []Action) {
 	if !s.Phase.launching() || s.Phase == PhasePreparing {
 		return s, nil
 	}
-	s.Phase, s.Healthy = PhaseRunning, s.health()
-	actions := []Action{DoReport{running(s)}}
-	if s.Rules.Kind == Job && s.complete() { // the job was over before everything was up
-		stopping, more := stop(s, finished(), nil)
-		return stopping, append(actions, more...)
-	}
-	if s.Rules.HealthCheck || s.Rules.Check != nil {
-		actions = append(actions, DoCheck{})
-	}
-	return s, actions
+	s.Up = true
+	return rise(s)
 }
 
 func exited(s State, e Exited) (State, []Action) {
@@ -111,11 +109,15 @@ func exited(s State, e Exited) (State, []Action) {
 	if !ok || s.Phase.Ended() || m.Exited {
 		return s, nil
 	}
-	m.Seen, m.Exited, m.ExitCode, m.OOM = true, true, e.ExitCode, e.OOM
-	s = s.with(e.Name, m)
+	m.Seen, m.Exited, m.ExitCode = true, true, e.ExitCode
 	if s.Phase == PhaseStopping {
-		return s, nil
+		return s.with(e.Name, m), nil
 	}
+	m, again := m.restarts(s.Rules.Kind, e)
+	if again {
+		return restart(s, e.Name, m, e)
+	}
+	s = s.with(e.Name, m)
 	bad := e.ExitCode != 0 || e.Gone
 	switch {
 	case m.Init && bad, m.Essential && bad, m.Essential && s.Rules.Kind == Service:
@@ -123,7 +125,7 @@ func exited(s State, e Exited) (State, []Action) {
 	case s.Phase == PhaseRunning && s.Rules.Kind == Job && s.complete():
 		return stop(s, finished(), nil)
 	}
-	return s, nil
+	return rise(s)
 }
 
 func healthChanged(s State, e HealthChanged) (State, []Action) {
@@ -131,7 +133,7 @@ func healthChanged(s State, e HealthChanged) (State, []Action) {
 	if !ok || m.Health == e.Health || s.Phase == PhaseStopping || s.Phase.Ended() {
 		return s, nil
 	}
-	m.Health = e.Health
+	m.Health, m.Behind = e.Health, m.Behind && e.Health != engine.HealthHealthy
 	s = s.with(e.Name, m)
 	if e.Health == engine.HealthUnhealthy && !s.Rules.ReportUnhealthy {
 		return fail(s, unhealthy(m))
@@ -140,7 +142,7 @@ func healthChanged(s State, e HealthChanged) (State, []Action) {
 		s.Healthy = now
 		return s, []Action{DoReport{healthReport(s, m)}}
 	}
-	return s, nil
+	return rise(s)
 }
 
 // fail stops a pod that is not stopping yet.
@@ -169,6 +171,9 @@ func kill(s State, grace *time.Duration, outcome Status) (State, []Action) {
 
 func stop(s State, outcome Status, grace *time.Duration) (State, []Action) {
 	s.Phase, s.Outcome = PhaseStopping, outcome
+	for _, m := range s.Members {
+		s.Killed = s.Killed || m.Service == outcome.Service && m.Exited && m.ExitCode == killedCode
+	}
 	return s, []Action{DoStop{grace}}
 }
 
@@ -176,7 +181,7 @@ func stopped(s State, e Stopped) (State, []Action) {
 	if s.Phase != PhaseStopping {
 		return s, nil
 	}
-	s.Outcome = atTheEnd(s.Outcome, e)
+	s.Outcome = atTheEnd(s, e)
 	s.Phase = map[TaskState]Phase{Finished: PhaseFinished, Failed: PhaseFailed, Killed: PhaseKilled}[s.Outcome.State]
 	return s, []Action{DoReport{s.Outcome}, DoRemove{}}
 }

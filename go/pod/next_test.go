@@ -37,7 +37,7 @@ func everyEvent() []Event {
 		Ran{"web-1"}, Ran{"stranger"},
 		Exited{Name: "web-1"}, Exited{Name: "web-1", ExitCode: 3}, Exited{Name: "web-1", Gone: true},
 		Exited{Name: "log-1", ExitCode: 1}, Exited{Name: "migrate-1"}, Exited{Name: "migrate-1", ExitCode: 1},
-		Exited{Name: "stranger", ExitCode: 1},
+		Exited{Name: "stranger", ExitCode: 1}, RanOut{"web-1"}, RestartFailed{"web-1", errors.New("no such command")},
 		InfraExited{137},
 		HealthChanged{"web-1", engine.HealthHealthy}, HealthChanged{"web-1", engine.HealthUnhealthy},
 		TaskHealth{Healthy: true, Message: "HTTP health check passed."}, TaskHealth{Message: "HTTP health check failed."},
@@ -77,12 +77,19 @@ func TestNextTable(t *testing.T) {
 			}
 		}
 	}
+	golden(t, "next", b.String())
+}
+
+// golden compares with a file in testdata, or writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := "testdata/" + name + ".golden"
 	if *update {
-		require.NoError(t, os.WriteFile("testdata/next.golden", []byte(b.String()), 0o644))
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
 	}
-	want, err := os.ReadFile("testdata/next.golden")
+	want, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, string(want), b.String(), "run `go test ./go/pod -update` if the change is meant")
+	require.Equal(t, string(want), got, "run `go test ./go/pod -update` if the change is meant")
 }
 
 func show(e Event) string {
@@ -116,14 +123,21 @@ func showActions(actions []Action) string {
 
 // TestNextProperties feeds random sequences of events and checks what must hold for all of them.
 func TestNextProperties(t *testing.T) {
-	events := everyEvent()
 	rapid.Check(t, func(t *rapid.T) {
+		spec := rapid.SampledFrom([]engine.PodSpec{twoServices, restarted}).Draw(t, "spec")
+		events := append(everyEvent(), restartEvents()...)
+		for i, e := range events {
+			if _, ok := e.(Prepared); ok {
+				events[i] = Prepared{spec}
+			}
+		}
 		s := New(Rules{
 			Kind:            rapid.SampledFrom([]Kind{Service, Job}).Draw(t, "kind"),
 			ReportUnhealthy: rapid.Bool().Draw(t, "report unhealthy"),
 		})
 		var reports []TaskState
 		var stopAsked, stoppedSeen, removeAsked int
+		restarts := map[string]int{} // that were asked for because a member ended
 		for range rapid.IntRange(1, 60).Draw(t, "n") {
 			e := rapid.SampledFrom(events).Draw(t, "event")
 			if _, ok := e.(Stopped); ok {
@@ -148,6 +162,16 @@ func TestNextProperties(t *testing.T) {
 						t.Fatalf("%s without a message", a.Status.State)
 					}
 					reports = append(reports, a.Status.State)
+				case DoRestart:
+					if stopAsked > 0 {
+						t.Fatalf("%s is started again after the pod was stopped", a.Name)
+					}
+					if !s.Members[a.Name].Waiting || a.After <= 0 {
+						t.Fatalf("%+v of %+v", a, s.Members[a.Name])
+					}
+					if _, ended := e.(Exited); ended {
+						restarts[a.Name]++
+					}
 				case DoStop:
 					stopAsked++
 				case DoRemove:
@@ -156,6 +180,11 @@ func TestNextProperties(t *testing.T) {
 			}
 			if before.Ended() && s.Phase != before {
 				t.Fatalf("left %s for %s", before, s.Phase)
+			}
+		}
+		for name, n := range restarts {
+			if policy := s.Members[name].Restart; policy.On == engine.RestartNever || policy.Attempts > 0 && policy.Window == 0 && n > policy.Attempts {
+				t.Fatalf("%s was started again %d times: %+v", name, n, policy)
 			}
 		}
 		if stopAsked > 1 || removeAsked > 1 {

@@ -73,6 +73,9 @@ type Engine interface {
 	// Stop stops in reverse order of depends_on, each container with its own signal and grace, all before the deadline,
 	// which may come nearer while Stop waits; then SIGKILL.
 	Stop(ctx context.Context, spec engine.PodSpec, deadline *engine.Deadline) engine.StopReport
+	// Restart starts a container of the pod that has ended. Watch shows its new run as another one. An engine that is out of
+	// reach is IsUnavailable.
+	Restart(ctx context.Context, spec engine.PodSpec, name string) error
 	// Remove removes everything that was created for the pod.
 	Remove(ctx context.Context, spec engine.PodSpec) error
 }

@@ -2,6 +2,7 @@ package pod
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -30,7 +31,13 @@ type Config struct {
 	LaunchTimeout time.Duration // from launch to up; 0 is none
 	LostTimeout   time.Duration // how long the engine may be out of reach; 0 is for ever
 	MaxCompletion time.Duration // from launch to the end; 0 is for ever
-	Log           logrus.FieldLogger
+	// OutOfMemory looks for evidence that the kernel killed a service, which SIGKILL has ended, for want of memory: a clause for
+	// the status, empty where there is none. It is asked once the pod is stopped. Nil: the engine's hint alone counts.
+	OutOfMemory func(service string) string
+	// Changed is told of the state after each event that changed it, before anything is done about it, from one goroutine; it must
+	// not block. Nil for nobody.
+	Changed func(State)
+	Log     logrus.FieldLogger
 }
 
 // Ready is what preparation yields: what is to be brought up, and with what.
@@ -73,6 +80,7 @@ type Runner struct {
 	upEnded  chan struct{}      // closed when bring-up has returned
 	cancel   context.CancelFunc // ends watching
 	checks   context.CancelFunc // ends the checks of the task
+	restarts restarts
 }
 
 // Start launches a pod. It lives until it was stopped and removed, then Done is closed.
@@ -149,9 +157,7 @@ func (r *Runner) observe(o engine.Observation) {
 		r.lostTime.Stop()
 	}
 	for _, c := range o.Containers {
-		if c.Service != "" && (c.Status == engine.StatusRunning || c.Status == engine.StatusExited) {
-			r.ready.Logs.Follow(c)
-		}
+		r.follow(c)
 	}
 	for _, e := range r.view.update(o) {
 		r.handle(e)
@@ -160,8 +166,12 @@ func (r *Runner) observe(o engine.Observation) {
 
 func (r *Runner) handle(e Event) (ended bool) {
 	before := r.state.Phase
+	old := r.state
 	var actions []Action
 	r.state, actions = next(r.state, e)
+	if r.cfg.Changed != nil && !reflect.DeepEqual(old, r.state) {
+		r.cfg.Changed(r.state)
+	}
 	log := r.cfg.Log.WithField("phase", r.state.Phase)
 	if r.state.Phase != before {
 		log.WithField("event", eventName(e)).Info("The pod moved on.")
@@ -189,6 +199,8 @@ func (r *Runner) act(a Action) {
 		r.doUp()
 	case DoCheck:
 		r.doCheck()
+	case DoRestart:
+		r.doRestart(a)
 	case DoStop:
 		r.doStop(a.Grace)
 	case DoShorten:
@@ -268,9 +280,11 @@ func (r *Runner) doStop(grace *time.Duration) {
 		total = *grace
 	}
 	r.deadline = engine.NewDeadline(time.Now().Add(total))
-	deadline, upEnded, culprit := r.deadline, r.upEnded, r.state.Outcome.Service
+	deadline, upEnded, culprit, killed := r.deadline, r.upEnded, r.state.Outcome.Service, r.state.Killed
+	r.restarts.cancel()
 	go func() {
 		<-upEnded // it returns at once when cancelled; a start that is still under way must not land after the stop
+		r.restarts.wait()
 		e := Stopped{Report: ready.Engine.Stop(context.Background(), ready.Spec, deadline)}
 		if culprit != "" {
 			ctx, cancel := context.WithTimeout(context.Background(), tailTimeout)
@@ -278,6 +292,9 @@ func (r *Runner) doStop(grace *time.Duration) {
 			cancel()
 			tail := ready.Logs.Tail(culprit)
 			e.Tail = tail[max(0, len(tail)-tailLines):]
+		}
+		if killed && r.cfg.OutOfMemory != nil {
+			e.OutOfMemory = r.cfg.OutOfMemory(culprit)
 		}
 		r.post(e)
 	}()

@@ -28,12 +28,13 @@ type scripted struct {
 	stopped chan engine.StopReport
 	stop    chan *engine.Deadline
 	began   chan struct{} // closed when Up is called
+	restart chan error
 }
 
 func newScripted() *scripted {
 	return &scripted{
 		up: make(chan error), watch: make(chan engine.Observation), stopped: make(chan engine.StopReport),
-		stop: make(chan *engine.Deadline, 1), began: make(chan struct{}),
+		stop: make(chan *engine.Deadline, 1), began: make(chan struct{}), restart: make(chan error),
 	}
 }
 
@@ -62,6 +63,16 @@ func (s *scripted) Stop(_ context.Context, _ engine.PodSpec, d *engine.Deadline)
 	s.log("stop")
 	s.stop <- d
 	return <-s.stopped
+}
+
+func (s *scripted) Restart(ctx context.Context, _ engine.PodSpec, name string) error {
+	s.log("restart " + name)
+	select {
+	case err := <-s.restart:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *scripted) Remove(context.Context, engine.PodSpec) error { s.log("remove"); return nil }

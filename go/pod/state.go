@@ -48,7 +48,9 @@ type Rules struct {
 type State struct {
 	Rules   Rules
 	Phase   Phase
+	Up      bool              // bring-up is over
 	Outcome Status            // what the terminal update will say, from PhaseStopping on
+	Killed  bool              // the service that the outcome names was ended by SIGKILL, and not by us
 	Members map[string]Member // by container name; known once the pod is prepared
 	Healthy *bool             // as last reported; nil where no member has a healthcheck
 	Passes  *bool             // what the task's health check said last; nil where it has none, and before its first word
@@ -64,8 +66,28 @@ type Member struct {
 	Seen      bool // it ran at least once
 	Exited    bool
 	ExitCode  int
-	OOM       bool
+	OOM       bool // the engine reported it out of memory: a hint
 	Health    engine.Health
+
+	Restart  engine.Restart
+	Waiting  bool          // it has ended and is to be started again
+	Behind   bool          // it has a healthcheck, was started again and is not healthy yet
+	Restarts int           // how often it was started again
+	Attempts int           // of these, those that count for the policy
+	Pause    time.Duration // before the last restart
+}
+
+// Is says in a word what the member does: "pending", "running", "restarting" or "exited".
+func (m Member) Is() string {
+	switch {
+	case m.Waiting:
+		return "restarting"
+	case m.Exited:
+		return "exited"
+	case m.Seen:
+		return "running"
+	}
+	return "pending"
 }
 
 // New is the state of a pod that was just received.
@@ -84,6 +106,7 @@ func members(spec engine.PodSpec) map[string]Member {
 	for _, c := range spec.Services {
 		out[c.Name] = Member{
 			Service: c.Service, Essential: c.Essential, Init: c.Init, Checked: c.Health == engine.HealthFile,
+			Restart: c.Restart,
 		}
 	}
 	return out
@@ -110,6 +133,8 @@ func (s State) health() *bool {
 	var sum *bool
 	for _, m := range s.Members {
 		switch {
+		case m.Behind:
+			return new(false)
 		case m.Exited || m.Health == engine.HealthUnknown || m.Health == engine.HealthStarting:
 		case m.Health == engine.HealthUnhealthy:
 			return new(false)

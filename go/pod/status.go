@@ -35,13 +35,17 @@ func shutDown() Status {
 }
 
 func launchFailed(e LaunchFailed) Status {
-	return Status{State: Failed, Reason: reasonOf(e.Err, ReasonLaunchFailed), Message: sentence(e.Err.Error())}
+	st := Status{State: Failed, Reason: reasonOf(e.Err, ReasonLaunchFailed), Message: sentence(e.Err.Error())}
+	if op, ok := errors.AsType[*engine.OpError](e.Err); ok {
+		st.Service = op.Service
+	}
+	return st
 }
 
 func launchTimeout(s State, e LaunchTimeout) Status {
 	var waiting []string
 	for _, name := range s.names() {
-		if m := s.Members[name]; !m.Exited && (!m.Seen || m.Checked && m.Health != engine.HealthHealthy) {
+		if m := s.Members[name]; m.Waiting || m.Behind || !m.Exited && (!m.Seen || m.Checked && m.Health != engine.HealthHealthy) {
 			waiting = append(waiting, m.Service)
 		}
 	}
@@ -65,6 +69,13 @@ func infraExited(e InfraExited) Status {
 
 func exitedStatus(s State, m Member, e Exited) Status {
 	msg := fmt.Sprintf("service %s %s", m.Service, ending(e.ExitCode))
+	switch m.Restarts {
+	case 0:
+	case 1:
+		msg += " after a restart"
+	default:
+		msg += fmt.Sprintf(" after %d restarts", m.Restarts)
+	}
 	switch {
 	case e.Gone:
 		msg = fmt.Sprintf("the container of service %s was removed from outside", m.Service)
@@ -95,7 +106,12 @@ func healthReport(s State, m Member) Status {
 }
 
 // atTheEnd adds to the outcome what an operator must know of the end.
-func atTheEnd(st Status, e Stopped) Status {
+func atTheEnd(s State, e Stopped) Status {
+	st := s.Outcome
+	if why := outOfMemory(s, e); why != "" {
+		st.Reason = ReasonMemory
+		st.Message += fmt.Sprintf(" It ran out of memory (%s): give the task or services.%s.mem_limit more.", why, st.Service)
+	}
 	if len(e.Tail) > 0 {
 		st.Message += fmt.Sprintf(" Its last output: %q.", strings.Join(e.Tail, "\n"))
 	}
@@ -107,6 +123,26 @@ func atTheEnd(st Status, e Stopped) Status {
 	}
 	return st
 }
+
+// outOfMemory is the evidence that the service that failed the pod was killed for want of memory, as a clause. SIGKILL alone is
+// none, and neither is the engine's event alone, which all containers below a cgroup get that ran out.
+func outOfMemory(s State, e Stopped) string {
+	switch {
+	case !s.Killed || s.Outcome.State != Failed:
+		return ""
+	case e.OutOfMemory != "":
+		return e.OutOfMemory
+	}
+	for _, m := range s.Members {
+		if m.Service == s.Outcome.Service && m.OOM {
+			return "the engine reported that, and it was killed"
+		}
+	}
+	return ""
+}
+
+// killedCode is the exit code of what SIGKILL ended.
+const killedCode = 128 + int(syscall.SIGKILL)
 
 // ending says in words how a process ended. Docker reports a death by signal N as 128+N.
 func ending(code int) string {
