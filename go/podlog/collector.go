@@ -48,6 +48,7 @@ type follower struct {
 	id      string
 	service *service
 	follows bool
+	again   bool          // another run is to be followed after this one
 	ended   chan struct{} // closed when it was seen ended, after this run began
 }
 
@@ -86,16 +87,24 @@ func (c *Collector) Follow(s engine.ContainerState) {
 	case f == nil:
 		f = &follower{id: s.ID, service: c.service(s.Service)}
 		c.containers[s.ID] = f
+	case f.follows && !over && isClosed(f.ended): // it was started again before the end of its last run was read
+		f.again = true
+		return
 	case f.follows || over:
 		if over {
 			f.end()
 		}
 		return
 	}
-	f.follows, f.ended = true, make(chan struct{})
+	c.begin(f)
 	if over {
 		f.end()
 	}
+}
+
+// begin follows a run of a container. The caller holds the lock.
+func (c *Collector) begin(f *follower) {
+	f.follows, f.again, f.ended = true, false, make(chan struct{})
 	if c.active == 0 {
 		c.idle = make(chan struct{})
 	}
@@ -202,6 +211,9 @@ func (c *Collector) leave(f *follower) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.follows = false
+	if f.again && c.ctx.Err() == nil {
+		c.begin(f)
+	}
 	c.active--
 	if c.active == 0 {
 		close(c.idle)

@@ -202,6 +202,20 @@ func TestAContainerThatRunsAgainIsFollowedAgain(t *testing.T) {
 	})
 }
 
+func TestARunThatBeginsWhileTheLastIsReadIsFollowedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, map[string][]run{"1": {
+			{entries: []engine.LogEntry{at(1, "first\n")}, lasts: time.Second},
+			{entries: []engine.LogEntry{at(1, "first\n"), at(2, "second\n")}},
+		}})
+		f.Follow(seen("web", "1", engine.StatusExited))
+		f.Follow(seen("web", "1", engine.StatusRunning))
+		f.Follow(seen("web", "1", engine.StatusExited))
+		f.Drain(t.Context())
+		require.Equal(t, "first\nsecond\n", f.file("web.log"))
+	})
+}
+
 func TestLinesWithoutEndAreCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var entries []engine.LogEntry
