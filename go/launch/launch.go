@@ -2,11 +2,8 @@ package launch
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/mesos/mesos-go/api/v1/lib"
@@ -34,22 +31,13 @@ type Launcher struct {
 	o       Options
 	parents parents
 
-	mu   sync.Mutex
-	open map[string]*connecting // engines by configured host
-}
-
-// connecting is an engine that is being connected to, so that several tasks share one connection.
-type connecting struct {
-	done   chan struct{}
-	engine *engine.Docker
-	info   engine.Info
-	err    error
+	engines *engines
 }
 
 // New returns a launcher and begins to connect to the usual engine, which then answers by the time a task comes.
 func New(o Options) *Launcher {
-	l := &Launcher{o: o, open: map[string]*connecting{}}
-	l.connect("")
+	l := &Launcher{o: o, engines: newEngines(o.Log)}
+	l.engines.connect("")
 	return l
 }
 
@@ -58,14 +46,7 @@ func (l *Launcher) Close(ctx context.Context) {
 	if err := l.parents.remove(ctx); err != nil {
 		l.o.Log.WithError(err).Warn("Not every cgroup of the pods could be removed; the agent module or `dce reap` will do it.")
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.open {
-		<-c.done
-		if c.err == nil {
-			_ = c.engine.Close()
-		}
-	}
+	l.engines.close()
 }
 
 // Launch reads the task's configuration and starts its pod. It is an error where the configuration makes no sense; what else
@@ -99,7 +80,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 
 // prepare makes of the task's files what is to be brought up.
 func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, log logrus.FieldLogger) (pod.Ready, error) {
-	docker, info, err := l.wait(ctx, cfg.Engine.Host)
+	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {
 		return pod.Ready{}, err
 	}
@@ -123,7 +104,10 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		log.Warn(w)
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)
-	up := &engine.Pod{Gateway: docker, Pause: loadPause, Log: log}
+	up := &engine.Pod{
+		Gateway: docker, Pause: loadPause, Log: log,
+		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,
+	}
 	return pod.Ready{Spec: defaults(spec, cfg), Engine: up, Logs: logs}, nil
 }
 
@@ -142,45 +126,6 @@ func defaults(spec engine.PodSpec, cfg *config.Config) engine.PodSpec {
 }
 
 func loadPause() (io.Reader, container.Config) { return pause.Rootfs(), pause.Config() }
-
-func (l *Launcher) connect(host string) *connecting {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c, ok := l.open[host]; ok {
-		return c
-	}
-	c := &connecting{done: make(chan struct{})}
-	l.open[host] = c
-	go func() {
-		defer close(c.done)
-		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
-		defer cancel()
-		if c.engine, c.err = engine.Connect(ctx, engine.ConnectOptions{Host: host}); c.err == nil {
-			c.info, c.err = c.engine.Info(ctx)
-		}
-	}()
-	return c
-}
-
-// connectTimeout bounds the first word of an engine. dockerd may be starting, so a failure is tried again for the next task.
-const connectTimeout = 30 * time.Second
-
-func (l *Launcher) wait(ctx context.Context, host string) (*engine.Docker, engine.Info, error) {
-	c := l.connect(host)
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		return nil, engine.Info{}, fmt.Errorf("gave up connecting to the Docker engine: %w", ctx.Err())
-	}
-	if c.err != nil {
-		l.mu.Lock()
-		if l.open[host] == c {
-			delete(l.open, host)
-		}
-		l.mu.Unlock()
-	}
-	return c.engine, c.info, c.err
-}
 
 // variables makes a map of "KEY=value" strings; of several values the last wins, as in a process.
 func variables(environ []string) map[string]string {

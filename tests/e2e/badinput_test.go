@@ -71,8 +71,8 @@ services:
 `), mesos.REASON_TASK_INVALID, []string{"a", "b", "8080"}},
 		{"cgroup that can't be joined", app{env: map[string]string{"DCE_CGROUP_PARENT": "/no/such/cgroup"}, files: one(service()).files},
 			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/cgroup"}},
-		{"engine that is down", app{env: map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock"}, files: one(service()).files},
-			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/docker.sock"}},
+		{"engine that is down", app{env: map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock", "DCE_ENGINE_LOST_TIMEOUT": "500ms"}, files: one(service()).files},
+			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/docker.sock", "tried for 500ms", "engine.lost_timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.app.name = "bad"
