@@ -96,15 +96,15 @@ func (c *Collector) Follow(s engine.ContainerState) {
 		}
 		return
 	}
-	c.begin(f)
+	c.begin(f, over)
+}
+
+// begin follows a run of a container, which may be over. The caller holds the lock.
+func (c *Collector) begin(f *follower, over bool) {
+	f.follows, f.again, f.ended = true, false, make(chan struct{})
 	if over {
 		f.end()
 	}
-}
-
-// begin follows a run of a container. The caller holds the lock.
-func (c *Collector) begin(f *follower) {
-	f.follows, f.again, f.ended = true, false, make(chan struct{})
 	if c.active == 0 {
 		c.idle = make(chan struct{})
 	}
@@ -212,7 +212,7 @@ func (c *Collector) leave(f *follower) {
 	defer c.mu.Unlock()
 	f.follows = false
 	if f.again && c.ctx.Err() == nil {
-		c.begin(f)
+		c.begin(f, false)
 	}
 	c.active--
 	if c.active == 0 {
