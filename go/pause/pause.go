@@ -9,6 +9,9 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"io"
+	"math"
+	"strconv"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 )
@@ -47,4 +50,18 @@ func Rootfs() io.Reader {
 // Config is the image's configuration.
 func Config() container.Config {
 	return container.Config{Entrypoint: []string{"/pause"}, StopSignal: "SIGTERM"}
+}
+
+// Connected is the one byte that a connector writes before all that the other side sends.
+const Connected = '+'
+
+// Connect is the command that, run in the infra container, connects to a port of 127.0.0.1 or ::1 and relays stdin and
+// stdout. It ends by itself after limit, rounded up to seconds; 0 is no limit. Where it can't connect it exits with the errno.
+func Connect(ipv6 bool, port uint16, limit time.Duration) []string {
+	family := "4"
+	if ipv6 {
+		family = "6"
+	}
+	seconds := min(math.Ceil(limit.Seconds()), 1<<30)
+	return []string{"/pause", "connect", family, strconv.Itoa(int(port)), strconv.Itoa(int(seconds))}
 }
