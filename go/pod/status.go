@@ -118,6 +118,9 @@ func atTheEnd(s State, e Stopped) Status {
 	if len(e.Report.Overran) > 0 {
 		st.Message += fmt.Sprintf(" Killed after the grace period: %s.", strings.Join(e.Report.Overran, ", "))
 	}
+	if len(e.Report.Alone) > 0 {
+		st.Message += fmt.Sprintf(" The Docker engine did not answer in time, so the executor itself ended the processes of: %s.", strings.Join(e.Report.Alone, ", "))
+	}
 	if e.Report.Err != nil {
 		st.Message += " Not everything could be stopped: " + sentence(e.Report.Err.Error())
 	}
