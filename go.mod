@@ -6,6 +6,7 @@ go 1.26.0
 ignore ./build
 
 require (
+	github.com/apache/thrift v0.25.0
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/containerd/errdefs v1.0.0
 	github.com/distribution/reference v0.5.0
