@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/mesos/mesos-go/api/v1/lib"
@@ -31,7 +32,8 @@ type Launcher struct {
 	o       Options
 	parents parents
 
-	engines *engines
+	engines  *engines
+	launched atomic.Int32 // tasks so far
 }
 
 // New returns a launcher and begins to connect to the usual engine, which then answers by the time a task comes.
@@ -64,14 +66,21 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	for _, note := range cfg.Notes() {
 		log.Info(note)
 	}
+	kind, why := podKind(&cfg, auroraTask(&task), variables(env.Variables))
+	cfg.Pod.Kind = string(kind)
+	log.WithFields(logrus.Fields{"kind": kind, "because": why}).Info("The kind of the pod is decided.")
+	reporting := newReport(id.PodID(), task.TaskID.Value, kind, why, filesOf(env.Sandbox, id.PodID(), l.launched.Add(1) == 1), log)
 	return pod.Start(pod.Config{
 		Rules: pod.Rules{
-			Kind:            pod.Kind(cfg.Pod.Kind),
+			Kind:            kind,
 			ReportUnhealthy: cfg.Monitor.Unhealthy == "report",
 		},
-		ID:            id.PodID(),
-		Prepare:       func(ctx context.Context) (pod.Ready, error) { return l.prepare(ctx, &cfg, &task, env, id, log) },
-		Report:        lean(report),
+		ID: id.PodID(),
+		Prepare: func(ctx context.Context) (pod.Ready, error) {
+			return l.prepare(ctx, &cfg, &task, env, id, reporting, log)
+		},
+		Report:        lean(reporting.status(report)),
+		Changed:       reporting.changed,
 		LaunchTimeout: cfg.Launch.Timeout,
 		LostTimeout:   cfg.Engine.LostTimeout,
 		Log:           log,
@@ -79,7 +88,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 }
 
 // prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, log logrus.FieldLogger) (pod.Ready, error) {
+func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, reporting *report, log logrus.FieldLogger) (pod.Ready, error) {
 	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {
 		return pod.Ready{}, err
@@ -107,8 +116,11 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	up := &engine.Pod{
 		Gateway: docker, Pause: loadPause, Log: log,
 		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,
+		Finished: reporting.finished,
 	}
-	return pod.Ready{Spec: defaults(spec, cfg), Engine: up, Logs: logs}, nil
+	spec = defaults(spec, cfg)
+	reporting.prepared(spec, up.Images)
+	return pod.Ready{Spec: spec, Engine: up, Logs: logs}, nil
 }
 
 // defaults fills in what neither the file nor the task says.
@@ -120,6 +132,9 @@ func defaults(spec engine.PodSpec, cfg *config.Config) engine.PodSpec {
 		}
 		if c.Pull == "" {
 			c.Pull = engine.PullPolicy(cfg.Image.Pull)
+		}
+		if cfg.Restart.Policy == "ignore" {
+			c.Restart = engine.Restart{}
 		}
 	}
 	return spec

@@ -24,9 +24,13 @@ func offeredPorts(task *mesos.TaskInfo) []uint16 {
 	return out
 }
 
-// namedPorts lists the ports that DiscoveryInfo gives names to. Marathon names the ports of an app there.
+// namedPorts lists the ports that have names: DiscoveryInfo's, where Marathon names those of an app, and those that Aurora
+// assigned, whose DiscoveryInfo is optional.
 func namedPorts(task *mesos.TaskInfo) map[string]uint16 {
 	out := map[string]uint16{}
+	if assigned := auroraTask(task); assigned != nil {
+		out = assigned.Ports
+	}
 	if task.Discovery == nil || task.Discovery.Ports == nil {
 		return out
 	}
