@@ -73,6 +73,7 @@ struct Worker::State {
     for (const Call& call : calls) {  // nobody adds to them any more
       call.done(Reply{DCE_CLOSED, "the module ends"});
     }
+    removed.clear();  // they hold this state
     ended.set_value();
   }
 

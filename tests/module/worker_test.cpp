@@ -214,6 +214,10 @@ TEST(Worker, LeavesACoreThatHangsToItself) {
   worker.reset();
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(3));
   release->set_value();
+  while (!weak.expired() && std::chrono::steady_clock::now() - begin < seconds(10)) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_TRUE(weak.expired()) << "a core that hung and goes on must end";
 }
 
 TEST(Worker, IsForManyThreads) {
