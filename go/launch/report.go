@@ -123,7 +123,7 @@ func (r *report) write() {
 		d, t := r.document(), r.timeline.clone()
 		r.mu.Unlock()
 		d.Updated = time.Now()
-		r.files.write(r.files.pod, d, r.log)
 		r.files.write(r.files.timeline, t, r.log)
+		r.files.write(r.files.pod, d, r.log)
 	}
 }
