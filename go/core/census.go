@@ -74,14 +74,18 @@ func (s *census) attach(module string, trusted time.Time) {
 	}
 }
 
-// told says whether it is known what lives: by the agent, or else by a look at the processes.
-func (s *census) told() (byAgent, known bool) {
+// told says whether the agent tells what lives, or else a look at the processes does, and whether that is known by now. If it
+// is not, and time alone mends that, from is when.
+func (s *census) told(now time.Time) (byAgent, known bool, from time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isolator {
-		return true, s.recovered
+	switch {
+	case s.isolator:
+		return true, s.recovered, time.Time{}
+	case s.trusted.After(now):
+		return false, false, s.trusted
 	}
-	return false, !s.trusted.IsZero() && !time.Now().Before(s.trusted)
+	return false, !s.trusted.IsZero(), time.Time{}
 }
 
 // began takes a container that begins, or was recovered. Its sandbox tells the scope better than anything else.

@@ -19,7 +19,9 @@ type removedExecutor struct {
 	Executor  string    `json:"executor"`
 	At        time.Time `json:"at"`
 
-	resumed bool // from the journal: the agent has not said it in this life
+	resumed bool      // from the journal: the agent has not said it in this life
+	looked  bool      // once; what an engine was still creating then is found by a second look
+	due     time.Time // of the next look
 }
 
 // debt is a run that is to be cleaned up.
@@ -33,10 +35,14 @@ type debt struct {
 	LastError string    `json:"last_error,omitempty"`
 
 	sworn   bool // the agent has said in this life that it is over
+	last    bool // the second look, see removedExecutor
 	running bool
 	again   bool // a reason came up while it ran
 	waiters []func(error)
 }
+
+// lateAfter is when the second look is taken.
+const lateAfter = 1500 * time.Millisecond
 
 // ledger is what is owed.
 type ledger struct {
@@ -101,7 +107,7 @@ func (l *ledger) owe(d debt, waiter func(error)) int {
 			l.runs[d.Container] = had
 		} else {
 			had.again = had.running
-			had.Whole, had.sworn = had.Whole || d.Whole, had.sworn || d.sworn
+			had.Whole, had.sworn, had.last = had.Whole || d.Whole, had.sworn || d.sworn, had.last && d.last
 			had.Cause = d.Cause
 			if d.sworn || d.Next.Before(had.Next) {
 				had.Next = d.Next
@@ -180,25 +186,53 @@ func (l *ledger) postpone(container string, err error) {
 	}
 }
 
-// lookFor takes all executors that may be looked for, and says whether everything is to be compared.
-func (l *ledger) lookFor(now time.Time, resumedToo, compareToo bool) (executors []removedExecutor, compare bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range l.executors {
-		if !e.resumed || resumedToo {
-			executors = append(executors, e)
-		}
-	}
-	return executors, compareToo && !l.compare.IsZero() && !l.compare.After(now)
+// search is what is to be looked for.
+type search struct {
+	executors []removedExecutor
+	compare   bool      // everything
+	next      time.Time // when there is more to look for; zero for when something changes
 }
 
-// found takes executors off that were looked for, unless they were removed again meanwhile.
-func (l *ledger) found(executors []removedExecutor) {
+// lookFor says what is to be looked for now; as long as it is not known what lives, only what the agent has said.
+func (l *ledger) lookFor(now time.Time, known bool) (s search) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	later := func(t time.Time) {
+		if s.next.IsZero() || t.Before(s.next) {
+			s.next = t
+		}
+	}
+	for _, e := range l.executors {
+		switch {
+		case e.resumed && !known:
+		case e.due.After(now):
+			later(e.due)
+		default:
+			s.executors = append(s.executors, e)
+		}
+	}
+	switch {
+	case l.compare.IsZero() || !known:
+	case l.compare.After(now):
+		later(l.compare)
+	default:
+		s.compare = true
+	}
+	return s
+}
+
+// found takes executors off that were looked for twice, unless they were removed again meanwhile.
+func (l *ledger) found(executors []removedExecutor, now time.Time) {
 	l.change(func() {
 		for _, e := range executors {
 			key := [2]string{e.Framework, e.Executor}
-			if l.executors[key] == e {
+			switch {
+			case l.executors[key] != e:
+			case e.looked:
 				delete(l.executors, key)
+			default:
+				e.looked, e.due = true, now.Add(lateAfter)
+				l.executors[key] = e
 			}
 		}
 	})
@@ -219,12 +253,6 @@ func (l *ledger) compared(next time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.compare = next
-}
-
-func (l *ledger) nextCompare() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.compare
 }
 
 // owes says whether a run is owed already.

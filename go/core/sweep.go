@@ -32,14 +32,23 @@ func (c *Core) sweep(d debt) {
 		c.metrics.failures.Add(1)
 		log.WithError(err).Warn("dce: not everything could be removed; it is tried again")
 	}
-	if !c.ledger.finish(d.Container, err, time.Now()) {
-		return
+	if c.ledger.finish(d.Container, err, time.Now()) {
+		c.goOn(d)
 	}
-	if d.Whole || !c.cgroupLeft(d.Container) {
-		c.census.forget(d.Container)
-		return
+}
+
+// goOn decides what follows a clean-up that left nothing: a second look, for what the engine was still creating, and the run's
+// own cgroup once the agent has done with it.
+func (c *Core) goOn(d debt) {
+	next := debt{Container: d.Container, Cause: d.Cause, Whole: d.Whole, Since: d.Since, sworn: d.sworn, last: true, Next: time.Now().Add(lateAfter)}
+	if d.last {
+		if d.Whole || !c.cgroupLeft(d.Container) {
+			c.census.forget(d.Container)
+			return
+		}
+		next.Whole, next.Next = true, time.Now().Add(agentPatience)
 	}
-	c.ledger.owe(debt{Container: d.Container, Cause: d.Cause, Whole: true, Since: d.Since, Next: time.Now().Add(agentPatience), sworn: true}, nil)
+	c.ledger.owe(next, nil)
 }
 
 // cgroupLeft says whether the agent has yet to remove its cgroup of a run.

@@ -38,36 +38,34 @@ func (c *Core) work() error {
 }
 
 // startDue starts what is due and may be done, and says when the next will be; zero for when something changes.
-func (c *Core) startDue(now time.Time) time.Time {
+func (c *Core) startDue(now time.Time) (next time.Time) {
 	if c.gate.why() != nil {
 		return time.Time{}
 	}
-	_, known := c.census.told()
 	if c.census.scopeName() == "" {
 		if c.ledger.size() > 0 && c.said.first("scope") {
 			c.log.Warn("dce: the agent's work_dir is not known, so that nothing is provably its own; name it in the parameter work_dir")
 		}
 		return time.Time{}
 	}
-	next := c.startSearch(now, known)
+	_, known, next := c.census.told(now)
 	due, later := c.ledger.begin(now, func(d *debt) bool { return d.sworn || known }, maxSweeps)
 	for _, d := range due {
 		c.background("sweep", func() error { c.sweep(d); return nil })
 	}
-	if next.IsZero() || !later.IsZero() && later.Before(next) {
-		next = later
+	for _, t := range []time.Time{later, c.startSearch(now, known)} {
+		if next.IsZero() || !t.IsZero() && t.Before(next) {
+			next = t
+		}
 	}
 	return next
 }
 
-// startSearch starts one search at a time.
+// startSearch starts one search at a time, and says when the next is due.
 func (c *Core) startSearch(now time.Time, known bool) time.Time {
-	executors, compare := c.ledger.lookFor(now, known, known)
-	if len(executors) == 0 && !compare {
-		if next := c.ledger.nextCompare(); next.After(now) {
-			return next
-		}
-		return time.Time{} // it waits for what wakes
+	s := c.ledger.lookFor(now, known)
+	if len(s.executors) == 0 && !s.compare {
+		return s.next
 	}
 	if !c.searching.CompareAndSwap(false, true) {
 		return time.Time{} // its end wakes
@@ -75,7 +73,7 @@ func (c *Core) startSearch(now time.Time, known bool) time.Time {
 	c.background("search", func() error {
 		err := guard.Call(func() error {
 			c.inject("search")
-			return c.search(executors, compare)
+			return c.search(s)
 		})
 		switch {
 		case err == nil:
@@ -101,7 +99,7 @@ func (c *Core) match() reaper.Match {
 }
 
 // search finds the runs of executors that were removed, and those that nothing owns. Each becomes a debt.
-func (c *Core) search(executors []removedExecutor, compare bool) error {
+func (c *Core) search(s search) error {
 	ctx, cancel := context.WithTimeout(c.ctx, lookPatience)
 	defer cancel()
 	e, err := c.link.get(ctx)
@@ -109,8 +107,8 @@ func (c *Core) search(executors []removedExecutor, compare bool) error {
 		return err
 	}
 	m := c.match()
-	if len(executors) == 1 && !compare {
-		m.Framework, m.Executor = executors[0].Framework, executors[0].Executor
+	if len(s.executors) == 1 && !s.compare {
+		m.Framework, m.Executor = s.executors[0].Framework, s.executors[0].Executor
 	}
 	seen, err := c.look(ctx, e, m)
 	if err != nil {
@@ -118,7 +116,7 @@ func (c *Core) search(executors []removedExecutor, compare bool) error {
 	}
 	by := seen.ByExecutor()
 	var doubted reaper.Live // what may live, for those whom the agent has not told in this life
-	for _, one := range executors {
+	for _, one := range s.executors {
 		match := c.match()
 		match.Framework, match.Executor, match.Before = one.Framework, one.Executor, one.At
 		live := c.census.alive()
@@ -138,12 +136,12 @@ func (c *Core) search(executors []removedExecutor, compare bool) error {
 			c.ledger.owe(debt{Container: run, Cause: "its executor was removed", Whole: true, Since: one.At, Next: time.Now(), sworn: !one.resumed}, nil)
 		}
 	}
-	if compare {
+	if s.compare {
 		if err := c.compare(ctx, e, seen); err != nil {
 			return err
 		}
 	}
-	c.ledger.found(executors)
+	c.ledger.found(s.executors, time.Now())
 	return nil
 }
 
@@ -193,7 +191,7 @@ func (c *Core) plan(ctx context.Context, e reaper.Engine, m reaper.Match, seen r
 
 // alive is what lives: what the agent has, or where only the hook is loaded what has a process.
 func (c *Core) alive(ctx context.Context, seen reaper.Observed) (reaper.Live, error) {
-	if byAgent, _ := c.census.told(); byAgent {
+	if byAgent, _, _ := c.census.told(time.Now()); byAgent {
 		return c.census.alive(), nil
 	}
 	return reaper.LiveRuns(ctx, c.proc, c.host, c.match(), seen)

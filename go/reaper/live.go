@@ -23,6 +23,9 @@ import (
 // process should have few.
 var files = semaphore.NewWeighted(2)
 
+// initPID is no executor's, and in a container not even root may read the environment of the host's init.
+const initPID = 1
+
 // Run is one run of an executor, as its sandbox names it.
 type Run struct {
 	Scope, Agent, Framework, Executor, Container string
@@ -58,7 +61,7 @@ func Running(ctx context.Context, proc string, seen Observed) ([]Run, error) {
 	}
 	var out []Run
 	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
+		if pid, err := strconv.Atoi(e.Name()); err != nil || pid == initPID {
 			continue
 		}
 		file := filepath.Join(proc, e.Name(), "environ")

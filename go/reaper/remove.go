@@ -109,7 +109,7 @@ func attempts(err error) int {
 	case errdefs.IsUnavailable(err), errors.Is(err, context.DeadlineExceeded):
 		return math.MaxInt
 	}
-	return 6
+	return 4
 }
 
 // act makes one attempt, and gives its slot back.

@@ -88,7 +88,13 @@ func (s Sweeper) Sweep(ctx context.Context, m Match) (Report, error) {
 		}
 		left = plan.Left
 		r.forgive(seen)
-		plan.Removals = slices.DeleteFunc(plan.Removals, r.gaveUp)
+		if !slices.ContainsFunc(plan.Removals, r.fresh) {
+			// What failed is tried again only together with something new, which may have been in its way: a container that
+			// an engine was still creating when the look was taken.
+			plan.Removals = slices.DeleteFunc(plan.Removals, r.gaveUp)
+		} else {
+			r.failed = nil
+		}
 		if len(plan.Removals) == 0 {
 			break
 		}
@@ -188,6 +194,8 @@ func (r Removal) same(o Removal) bool { return r.Kind == o.Kind && r.ID == o.ID 
 func (r *remover) gaveUp(one Removal) bool {
 	return slices.ContainsFunc(r.failed, func(f Failure) bool { return f.same(one) })
 }
+
+func (r *remover) fresh(one Removal) bool { return !r.gaveUp(one) && !r.done(one) }
 
 func (r *remover) done(one Removal) bool { return slices.ContainsFunc(r.removed, one.same) }
 
