@@ -1,0 +1,157 @@
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestContainerID(t *testing.T) {
+	for name, want := range map[string]string{"0123abcd": "0123abcd", "docker-0123abcd.scope": "0123abcd", "0123abcd.scope": "0123abcd",
+		"docker-": "docker-", ".scope": "", "": ""} {
+		require.Equal(t, want, ContainerID(name), name)
+	}
+}
+
+func TestJudge(t *testing.T) {
+	roomy, full, unlimited := memoryOf{100 << 20, 1 << 20, 10 << 20}, memoryOf{100 << 20, 1 << 20, 100 << 20}, memoryOf{NoLimit, 1, 1}
+	for name, c := range map[string]struct {
+		parent, child uint64 // hits since the last report
+		unified       bool
+		all, own      memoryOf
+		want          Level
+	}{
+		"v1, only the child heard":                 {0, 1, false, roomy, full, LevelOwn},
+		"v1, both heard, the parent is full":       {1, 1, false, full, roomy, LevelParent},
+		"v1, both heard, the parent is not full":   {1, 1, false, roomy, roomy, LevelAbove},
+		"v1, both heard, no limits":                {1, 1, false, unlimited, unlimited, LevelAbove},
+		"v1, the child heard once more":            {1, 2, false, full, full, LevelOwn},
+		"v1, nobody heard, the child is full":      {0, 0, false, roomy, full, LevelOwn},
+		"v1, nobody heard, the parent is full":     {0, 0, false, full, roomy, LevelParent},
+		"v1, nobody heard":                         {0, 0, false, roomy, unlimited, LevelAbove},
+		"v2, the child's":                          {0, 1, true, roomy, roomy, LevelOwn},
+		"v2, the parent's, which gave memory back": {1, 0, true, roomy, roomy, LevelParent},
+		"v2, nobody's":                             {0, 0, true, roomy, roomy, LevelAbove},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent, child := &member{now: counts{hits: 7 + c.parent}}, &member{now: counts{hits: c.child}}
+			parent.told.hits = 7
+			require.Equal(t, c.want, judge(parent, child, c.unified, c.all, c.own))
+		})
+	}
+}
+
+// The files of v2 in a fake tree: inotify works there as well.
+func TestOOMOnV2(t *testing.T) {
+	task := "/sys/fs/cgroup/dce/task"
+	group := func(dir string, limit, used string) map[string]string {
+		return map[string]string{dir + "/memory.events": "oom 0\noom_kill 0\n", dir + "/memory.events.local": "oom 0\noom_kill 0\n",
+			dir + "/memory.max": limit + "\n", dir + "/memory.current": used + "\n"}
+	}
+	root := fakeRoot(t, unified, "0::/\n", map[string]string{"/sys/fs/cgroup/cgroup.controllers": "memory\n"})
+	add := func(files map[string]string) {
+		for name, content := range files {
+			put(t, root, name, content)
+		}
+	}
+	add(group(task, "67108864", "67100000"))
+	add(group(task+"/web", "max", "60000000"))
+	add(group(task+"/db", "20971520", "1000"))
+	h, err := Open(Options{Root: root})
+	require.NoError(t, err)
+	w, got := watch(t, h, "/dce/task")
+
+	put(t, root, task+"/memory.events.local", "oom 1\noom_kill 0\n")
+	put(t, root, task+"/web/memory.events", "oom 0\noom_kill 1\n")
+	o := got.wait(t, 1)[0]
+	require.Equal(t, LevelParent, o.Level)
+	require.Equal(t, "web", o.Name)
+	require.EqualValues(t, 67108864, o.Limit)
+	require.EqualValues(t, 67100000, o.Usage)
+	require.EqualValues(t, 60000000, o.Peak)
+	require.EqualValues(t, 1000, o.Used["db"])
+
+	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.until.IsZero() }, 20*time.Second, time.Millisecond)
+	put(t, root, task+"/db/memory.peak", "20971520\n")
+	put(t, root, task+"/db/memory.events", "oom 2\noom_kill 2\n")
+	o = got.wait(t, 2)[1]
+	require.Equal(t, LevelOwn, o.Level)
+	require.Equal(t, "/dce/task/db", o.Cgroup)
+	require.EqualValues(t, 20971520, o.Usage)
+	require.EqualValues(t, 2, o.Kills)
+
+	// Garbage is not evidence, and the watch goes on.
+	put(t, root, task+"/web/memory.events", "oom x\noom_kill many\n")
+	put(t, root, task+"/db/memory.events", "oom 2\noom_kill 3\n")
+	require.EqualValues(t, 3, got.wait(t, 3)[2].Kills)
+	require.Len(t, got.wait(t, 3), 3)
+}
+
+func TestWatchOOMNamesTheFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		mounts []mount
+		files  map[string]string
+		want   string
+	}{
+		"v2, no cgroup": {unified, nil, "/sys/fs/cgroup/t"},
+		"v2, no events": {unified, map[string]string{"/sys/fs/cgroup/t/": ""}, "can't watch"},
+		"v2, garbage":   {unified, map[string]string{"/sys/fs/cgroup/t/memory.events.local": "oom\n"}, `holds "oom"`},
+		"v1, no cgroup": {separate, nil, "/sys/fs/cgroup/memory/t"},
+		"v1, no events": {separate, map[string]string{"/sys/fs/cgroup/memory/t/memory.oom_control": ""}, "cgroup.event_control"},
+		"v1, old kernel": {separate, map[string]string{"/sys/fs/cgroup/memory/t/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\n",
+			"/sys/fs/cgroup/memory/t/cgroup.event_control": ""}, "a line oom_kill"},
+		"v1, read-only": {separate, map[string]string{"/sys/fs/cgroup/memory/t/memory.oom_control": "oom_kill 0\n",
+			"/sys/fs/cgroup/memory/t/cgroup.event_control": "!"}, "cgroup.event_control"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := fakeRoot(t, c.mounts, "4:memory:/\n0::/\n", map[string]string{"/sys/fs/cgroup/cgroup.controllers": "memory\n"})
+			for file, content := range c.files {
+				put(t, root, file, content)
+				if name := filepath.Join(root, file); content == "!" {
+					require.NoError(t, os.Chmod(name, 0o444))
+				} else if filepath.Base(name) == "cgroup.event_control" {
+					require.NoError(t, os.Chmod(name, 0o222)) // as the kernel does
+				}
+			}
+			h, err := Open(Options{Root: root})
+			require.NoError(t, err)
+			asNobody(t, func() {
+				_, err = h.WatchOOM("/t", func(OOM) {}, func(error) {})
+			})
+			require.ErrorContains(t, err, c.want)
+			require.ErrorContains(t, err, root)
+		})
+	}
+}
+
+func FuzzKeyed(f *testing.F) {
+	f.Add("oom 1\noom_kill 2\n")
+	f.Add("oom_kill\n")
+	f.Add("oom_kill -1\n\n  \n")
+	f.Fuzz(func(t *testing.T, s string) {
+		values, err := keyed("/f", s, "oom_kill")
+		if err != nil {
+			require.ErrorContains(t, err, "/f holds")
+			return
+		}
+		require.Contains(t, values, "oom_kill")
+	})
+}
+
+func FuzzParseLimit(f *testing.F) {
+	f.Add("max")
+	f.Add("9223372036854771712")
+	f.Add("-1")
+	f.Add("1\n2")
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := parseLimit("/f", s)
+		if err != nil {
+			require.ErrorContains(t, err, "/f holds")
+		} else if n >= 1<<62 {
+			require.Equal(t, NoLimit, n)
+		}
+	})
+}
