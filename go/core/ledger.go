@@ -221,9 +221,16 @@ func (l *ledger) lookFor(now time.Time, known bool) (s search) {
 	return s
 }
 
-// found takes executors off that were looked for twice, unless they were removed again meanwhile.
-func (l *ledger) found(executors []removedExecutor, now time.Time) {
+// found takes executors off that were looked for twice, unless they were removed again meanwhile. Those that wait for an answer
+// of the engine are looked for again.
+func (l *ledger) found(executors, waiting []removedExecutor, now time.Time) {
 	l.change(func() {
+		for _, e := range waiting {
+			if key := [2]string{e.Framework, e.Executor}; l.executors[key] == e {
+				e.due = now.Add(lateAfter)
+				l.executors[key] = e
+			}
+		}
 		for _, e := range executors {
 			key := [2]string{e.Framework, e.Executor}
 			switch {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/dce-go/dce/go/core/guard"
@@ -115,6 +116,7 @@ func (c *Core) search(s search) error {
 		return err
 	}
 	by := seen.ByExecutor()
+	var found, waiting []removedExecutor
 	var doubted reaper.Live // what may live, for those whom the agent has not told in this life
 	for _, one := range s.executors {
 		match := c.match()
@@ -132,6 +134,11 @@ func (c *Core) search(s search) error {
 		if err != nil {
 			return err
 		}
+		if slices.ContainsFunc(plan.Left, func(l reaper.Left) bool { return !l.Until.IsZero() }) {
+			waiting = append(waiting, one)
+		} else {
+			found = append(found, one)
+		}
 		for _, run := range append(plan.Runs(), c.census.runsOf(one.Framework, one.Executor)...) {
 			c.ledger.owe(debt{Container: run, Cause: "its executor was removed", Whole: true, Since: one.At, Next: time.Now(), sworn: !one.resumed}, nil)
 		}
@@ -141,7 +148,7 @@ func (c *Core) search(s search) error {
 			return err
 		}
 	}
-	c.ledger.found(s.executors, time.Now())
+	c.ledger.found(found, waiting, time.Now())
 	return nil
 }
 

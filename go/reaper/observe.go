@@ -3,6 +3,7 @@ package reaper
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -31,6 +32,7 @@ type Observed struct {
 	Volumes    []engine.Object
 	Cgroups    []string                  // paths below the roots, of all hierarchies, sorted; they belong to any run
 	Details    map[string]engine.Details // of the few containers that had to be asked about, by id
+	Unanswered map[string]error          // of those about which the engine did not answer
 }
 
 // Observe looks: one list of containers in any state, one of networks, one of volumes, all by label, and the cgroups below
@@ -88,42 +90,44 @@ func cgroups(host *cgroup.Host, root, run string) ([]string, error) {
 	return append(below, own), err
 }
 
-// askAtOnce bounds how many containers are inspected side by side.
-const askAtOnce = 8
+// askAtOnce bounds how many containers are inspected side by side, and askPatience each: one that hangs holds up nobody.
+const (
+	askAtOnce   = 8
+	askPatience = 2 * time.Second
+)
 
-// Ask inspects the few containers about which a look leaves something open, and returns what was seen with their details.
+// Ask inspects the few containers about which a look leaves something open, and returns what was seen with their details. That
+// the engine does not answer about one is no error.
 func Ask(ctx context.Context, e Engine, m Match, seen Observed, live Live) (Observed, error) {
 	open := unclear(m, &seen, live)
 	if len(open) == 0 {
 		return seen, nil
 	}
-	answers := make([]*engine.Details, len(open))
+	seen.Details, seen.Unanswered = map[string]engine.Details{}, map[string]error{} // others may share what was there
+	var mu sync.Mutex
 	slots := semaphore.NewWeighted(askAtOnce)
 	var g guard.Group
-	for i, id := range open {
+	for _, id := range open {
 		g.Go(func() error {
 			if err := slots.Acquire(ctx, 1); err != nil {
 				return err
 			}
 			defer slots.Release(1)
-			details, err := e.Inspect(ctx, id)
-			if errdefs.IsNotFound(err) {
-				return nil // it went meanwhile
+			bounded, cancel := context.WithTimeout(ctx, askPatience)
+			defer cancel()
+			details, err := e.Inspect(bounded, id)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				seen.Details[id] = details
+			case !errdefs.IsNotFound(err): // else it went meanwhile
+				seen.Unanswered[id] = err
 			}
-			answers[i] = &details
-			return err
+			return ctx.Err()
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return seen, err
-	}
-	seen.Details = map[string]engine.Details{} // others may share what was there
-	for i, id := range open {
-		if answers[i] != nil {
-			seen.Details[id] = *answers[i]
-		}
-	}
-	return seen, nil
+	return seen, g.Wait()
 }
 
 // unclear names the containers that only an inspection can tell about: whose cgroup proves nothing, and whose whole second

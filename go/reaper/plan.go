@@ -17,6 +17,9 @@ const KindCgroup engine.Kind = "cgroup"
 // stages is the order of removal within a run: a network or a volume in use can't go, nor a cgroup with processes.
 var stages = map[engine.Kind]int{engine.KindContainer: 0, engine.KindNetwork: 1, engine.KindVolume: 1, KindCgroup: 2}
 
+// askAgain is how long something is left about which the engine did not answer.
+const askAgain = 2 * time.Second
+
 // Removal is one thing to remove, and why.
 type Removal struct {
 	Run    string // Mesos container id
@@ -93,6 +96,10 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 	for _, t := range seen.things() {
 		run := t.run()
 		if !m.fits(t.labels) || live[run] || m.KeepVolumes && t.kind == engine.KindVolume {
+			continue
+		}
+		if err := seen.Unanswered[t.id]; err != nil {
+			p.Left = append(p.Left, leave(t, "the engine did not say whose it is: "+err.Error(), now.Add(askAgain)))
 			continue
 		}
 		if why := doubt(t, m, &seen); why != "" {

@@ -1,0 +1,381 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/engine/enginetest"
+	"github.com/dce-go/dce/go/labels"
+)
+
+const patience = 10 * time.Second
+
+// stage is a core over an engine in memory.
+type stage struct {
+	*testing.T
+	*Core
+	fake    *enginetest.Fake
+	root    string // of cgroups, below which there is nothing
+	runtime string
+	inject  atomic.Pointer[func(string)]
+}
+
+func newStage(t *testing.T, set ...string) *stage {
+	t.Helper()
+	s := &stage{T: t, fake: enginetest.New(), root: "dce-test-core-" + uuid.NewString()[:8], runtime: t.TempDir()}
+	s.fake.AddImage("image", engine.Image{})
+	s.open(set...)
+	return s
+}
+
+func (s *stage) config(set ...string) []byte {
+	p := map[string]string{"cgroups_root": s.root, "runtime_dir": s.runtime, "work_dir": "/var/lib/mesos", "grace": "0secs"}
+	for i := 0; i+1 < len(set); i += 2 {
+		p[set[i]] = set[i+1]
+	}
+	text, err := json.Marshal(p)
+	require.NoError(s, err)
+	return text
+}
+
+func (s *stage) open(set ...string) {
+	s.Helper()
+	c, err := Open(s.config(set...), Options{Log: io.Discard,
+		Connect: func(context.Context) (engine.Gateway, error) {
+			return engine.Intercept(s.fake, engine.Timeout(time.Second)), nil
+		},
+		Inject: func(point string) {
+			if f := s.inject.Load(); f != nil {
+				(*f)(point)
+			}
+		}})
+	require.NoError(s, err)
+	s.Core = c
+	s.Cleanup(func() { c.Close() })
+}
+
+type end struct {
+	status Status
+	text   string
+}
+
+// start starts an operation and counts its ends.
+func (s *stage) start(op, input string, timeout time.Duration) (<-chan end, *atomic.Int64) {
+	s.Helper()
+	out, times := make(chan end, 10), new(atomic.Int64)
+	require.Equal(s, OK, s.Submit(op, []byte(input), timeout, func(status Status, b []byte) {
+		times.Add(1)
+		out <- end{status, string(b)}
+	}))
+	return out, times
+}
+
+func (s *stage) do(op, input string) end {
+	s.Helper()
+	out, _ := s.start(op, input, 0)
+	select {
+	case e := <-out:
+		return e
+	case <-time.After(patience):
+		require.FailNow(s, op+" does not end")
+	}
+	return end{}
+}
+
+func (s *stage) ok(op, input string) {
+	s.Helper()
+	e := s.do(op, input)
+	require.Equal(s, OK, e.status, "%s: %s", op, e.text)
+}
+
+// isolated attaches the isolator and recovers nothing.
+func (s *stage) isolated() {
+	s.Helper()
+	s.ok("attach", `{"module":"isolator"}`)
+	s.ok("recover", `{"containers":[],"orphans":[]}`)
+}
+
+// pod puts a container of a pod on the engine.
+func (s *stage) pod(run, executor string) {
+	s.Helper()
+	id := labels.Identity{Scope: "/var/lib/mesos", Agent: "a", Framework: "f", Executor: executor, Container: run, Task: "t"}
+	_, err := s.fake.Create(s.Context(), &engine.ContainerSpec{Service: "web", Name: id.PodID() + "-web-1",
+		Config: &container.Config{Image: "image", Labels: labels.ForService(id.Labels("1"), "web", labels.RoleService, "1")},
+		Host:   &container.HostConfig{Resources: container.Resources{CgroupParent: "/" + s.root + "/" + run}}})
+	require.NoError(s, err)
+}
+
+func (s *stage) left() int {
+	list, err := s.fake.List(s.Context())
+	require.NoError(s, err)
+	return len(list)
+}
+
+func (s *stage) eventually(what string, f func() bool) {
+	s.Helper()
+	require.Eventually(s, f, patience, 5*time.Millisecond, what)
+}
+
+func TestBadParametersAreNamed(t *testing.T) {
+	for config, says := range map[string]string{
+		``: "no JSON object", `[]`: "no JSON object", `{"grace":3}`: "no JSON object", `{} {}`: "follows", "{\"docker_host\":\"\xff\"}": "UTF-8",
+		`{"dockerhost":"x"}`:            `"dockerhost" is unknown; there are cgroups_root, core, docker_host, dry_run`,
+		`{"grace":"soon"}`:              `grace can't be "soon"`,
+		`{"reconcile_interval":"10ms"}`: "at least 1s", `{"use_hierarchy":"yes"}`: "enforce, require, warn, off", `{"dry_run":"1"}`: "true, false",
+		`{"cgroups_root":"/"}`: "cgroups_root", `{"cgroups_root":"a/../b"}`: "cgroups_root", `{"runtime_dir":"x"}`: "absolute", `{"log_level":"trace"}`: "debug, info",
+	} {
+		_, err := Open([]byte(config), Options{Log: io.Discard})
+		require.ErrorContains(t, err, says, config)
+		require.Equal(t, Invalid, statusOf(err), config)
+	}
+}
+
+func TestBadInputIsInvalid(t *testing.T) {
+	s := newStage(t)
+	for _, c := range [][2]string{
+		{"teapot", "{}"}, {"cleanup", ""}, {"cleanup", "{}"}, {"cleanup", `{"container":""}`}, {"cleanup", `{"container":"c","x":1}`}, {"cleanup", `{"container":1}`},
+		{"attach", `{"module":"teapot"}`}, {"hook.removed", `{"framework":"f","executor":"e"}`}, {"hook.removed", `{"framework":"f","at_ns":1}`},
+		{"prepare", `{}`}, {"recover", `{"containers":[{}]}`}, {"update", `{}`}, {"usage", `{}`}, {"metrics", "{}{}"}, {"reconcile", "[]"},
+	} {
+		e := s.do(c[0], c[1])
+		require.Equal(t, Invalid, e.status, "%v", c)
+		require.NotEmpty(t, e.text)
+	}
+	require.Equal(t, Invalid, s.Submit("metrics", []byte("{}"), 0, nil))
+}
+
+func TestCleanupRemovesAndHookFindsTheRest(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	s.pod("c1", "e")
+	s.ok("prepare", `{"container":"c1","sandbox":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","framework":"f","executor":"e","command":{"value":"exec './dce-executor'","shell":true}}`)
+	s.ok("reconcile", "{}")
+	time.Sleep(50 * time.Millisecond)
+	require.Equal(t, 1, s.left(), "what was prepared lives")
+	s.ok("cleanup", `{"container":"c1"}`)
+	require.Zero(t, s.left())
+	s.pod("c2", "e")
+	s.pod("c3", "other")
+	s.ok("hook.removed", fmt.Sprintf(`{"framework":"f","executor":"e","at_ns":%d}`, time.Now().UnixNano()))
+	s.eventually("c2 goes", func() bool { return s.left() == 1 })
+	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
+	require.EqualValues(t, 2, s.snapshot().ContainersReaped)
+}
+
+func TestForeignContainersAreNoDebt(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	defer s.fake.Hang(engine.MethodList)()
+	s.ok("prepare", `{"container":"c1","command":{"value":"sleep 1","shell":true}}`)
+	s.ok("cleanup", `{"container":"c1"}`)
+}
+
+func TestOurCommand(t *testing.T) {
+	for command, ours := range map[string]bool{
+		"./dce-executor": true, "dce-executor": true, "chmod ug+rx '/x/dce-executor' && exec '/x/dce-executor' ": true, "exec ./dce-executor --x": true,
+		`"dce-executor"`: true, "./my-dce-executor-2": false, "dce-executors": false, "sleep 1": false, "": false, "./dce-executor.sh": false,
+	} {
+		in := prepareInput{}
+		in.Command.Value = command
+		require.Equal(t, ours, in.ours(), command)
+		in = prepareInput{}
+		in.Command.Arguments = []string{"x", command}
+		require.Equal(t, ours, in.ours(), command)
+	}
+}
+
+func TestEachOperationEndsOnce(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	release := s.fake.Hang(engine.MethodList)
+	late, lateTimes := s.start("cleanup", `{"container":"c1"}`, 50*time.Millisecond)
+	open, openTimes := s.start("cleanup", `{"container":"c2"}`, 0)
+	require.Equal(t, Timeout, (<-late).status)
+	require.Equal(t, OK, s.Close())
+	require.Equal(t, Closed, (<-open).status)
+	require.Equal(t, Closed, s.Close())
+	release()
+	time.Sleep(100 * time.Millisecond)
+	require.EqualValues(t, 1, lateTimes.Load())
+	require.EqualValues(t, 1, openTimes.Load())
+	require.Equal(t, Closed, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called after the close") }))
+}
+
+func TestTooManyOperationsAreRefused(t *testing.T) {
+	s := newStage(t)
+	defer s.fake.Hang(engine.MethodList)()
+	var total time.Duration
+	for i := range maxCalls {
+		begun := time.Now()
+		require.Equal(t, OK, s.Submit("cleanup", fmt.Appendf(nil, `{"container":"c%d"}`, i), 0, func(Status, []byte) {}))
+		total += time.Since(begun)
+	}
+	require.Equal(t, Busy, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called without being accepted") }))
+	require.Less(t, total/maxCalls, time.Millisecond, "submit returns at once")
+	require.Equal(t, OK, s.Close())
+}
+
+// A panic at any point is counted, ends what it is in as Panic, and stops nothing else.
+func TestPanicsStayWhereTheyAre(t *testing.T) {
+	points := []string{"work", "sweep", "search", "look", "journal", "probe"}
+	for op := range operations {
+		points = append(points, op)
+	}
+	for _, point := range points {
+		t.Run(point, func(t *testing.T) {
+			s := newStage(t)
+			s.isolated()
+			s.pod("c1", "e")
+			var hits atomic.Int64
+			var once sync.Once
+			f := func(at string) {
+				if at == point {
+					once.Do(func() { hits.Add(1); panic("injected") })
+				}
+			}
+			s.inject.Store(&f)
+			if point == "probe" {
+				s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, 1)
+			}
+			inputs := map[string]string{"attach": `{"module":"hook"}`, "recover": `{}`, "prepare": `{"container":"x"}`, "update": `{"container":"x"}`,
+				"usage": `{"container":"x"}`, "reconcile": "{}", "metrics": "{}", "cleanup": `{"container":"c1"}`,
+				"hook.removed": fmt.Sprintf(`{"framework":"f","executor":"e","at_ns":%d}`, time.Now().UnixNano())}
+			if input, isOp := inputs[point]; isOp {
+				require.Equal(t, Panic, s.do(point, input).status)
+			}
+			s.do("cleanup", inputs["cleanup"])
+			s.ok("hook.removed", inputs["hook.removed"])
+			s.eventually("everything goes all the same", func() bool { return s.left() == 0 })
+			s.eventually("the point was reached", func() bool { return hits.Load() == 1 })
+			s.eventually("the fault is counted", func() bool { return s.snapshot().CorePanics >= 1 })
+			s.ok("metrics", "{}")
+		})
+	}
+}
+
+func TestPanicWithinSubmitIsTheCallers(t *testing.T) {
+	s := newStage(t)
+	f := func(at string) {
+		if at == "submit" {
+			panic("injected")
+		}
+	}
+	s.inject.Store(&f)
+	require.Panics(t, func() {
+		s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called without being accepted") })
+	})
+}
+
+func TestJournalSurvivesAndIsNotTrusted(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, enginetest.Always)
+	s.pod("dead", "e")
+	s.pod("lives", "e")
+	for _, run := range []string{"dead", "lives"} {
+		e := s.do("cleanup", fmt.Sprintf(`{"container":%q}`, run))
+		require.Equal(t, Unavailable, e.status, e.text)
+	}
+	s.Close()
+	s.fake.Fail(engine.MethodList, nil, 0)
+	text, err := os.ReadFile(s.journal.path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"container":"lives"`)
+	s.open()
+	require.Equal(t, 2, s.snapshot().Owed, "it survives")
+	s.ok("attach", `{"module":"isolator"}`)
+	time.Sleep(100 * time.Millisecond)
+	require.Equal(t, 2, s.left(), "nothing goes before it is known what lives")
+	s.ok("recover", `{"containers":[{"container":"lives"}]}`)
+	s.eventually("what is dead goes", func() bool { return s.left() == 1 })
+	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
+	require.Equal(t, 1, s.left(), "the journal says that it is owed, the agent that it lives")
+}
+
+func TestJournalThatCanNotBeUsed(t *testing.T) {
+	for name, content := range map[string]string{"garbage": "{", "another version": `{"version":99}`} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.Close()
+			file := filepath.Join(s.runtime, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
+			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+			s.open()
+			s.pod("c1", "e")
+			s.isolated()
+			s.eventually("the labels are enough", func() bool { return s.left() == 0 })
+		})
+	}
+}
+
+// TestOneThatHangsHoldsUpNobody: the removal of one container never ends.
+func TestOneThatHangsHoldsUpNobody(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	for i := range 20 {
+		s.pod(fmt.Sprintf("c%d", i), "e")
+	}
+	list, err := s.fake.List(t.Context())
+	require.NoError(t, err)
+	stuck := list[0].ID
+	s.Close()
+	c, err := Open(s.config(), Options{Log: io.Discard, Connect: func(context.Context) (engine.Gateway, error) {
+		return engine.Intercept(s.fake, func(ctx context.Context, call engine.Call, next func(context.Context) error) error {
+			if call.Target == stuck {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return next(ctx)
+		}), nil
+	}})
+	require.NoError(t, err)
+	s.Core = c
+	defer c.Close()
+	s.isolated()
+	s.eventually("all but one go", func() bool { return s.left() == 1 })
+}
+
+// TestOneListForAll: what finding costs does not grow with the number of what is found, and nothing is inspected whose cgroup
+// is there.
+func TestOneListForAll(t *testing.T) {
+	s := newStage(t)
+	s.Close()
+	const n = 200
+	for i := range n {
+		run := fmt.Sprintf("c%d", i)
+		s.pod(run, "e")
+		require.NoError(t, s.host.Create("/"+s.root+"/"+run, "memory"))
+	}
+	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
+	s.open()
+	before := len(s.fake.Calls())
+	s.isolated()
+	s.eventually("all go", func() bool { return s.left() == 0 })
+	lists, inspects := 0, 0
+	for _, call := range s.fake.Calls()[before:] {
+		switch call {
+		case "List":
+			lists++
+		default:
+			if len(call) > 7 && call[:7] == "Inspect" {
+				inspects++
+			}
+		}
+	}
+	require.Zero(t, inspects)
+	require.Less(t, lists, n, "%d lists", lists)
+}
