@@ -318,3 +318,24 @@ func TestUpIsAsFastAsTheRawCalls(t *testing.T) {
 	t.Logf("medians of 10: raw %v, Up %v", raw[5], ours[5])
 	require.Less(t, ours[5], raw[5]*13/10)
 }
+
+// TestWhatIsExternalMustExist: an engine would make an empty volume of a name that it does not know, and leave it behind.
+func TestWhatIsExternalMustExist(t *testing.T) {
+	w, p := realPod(t)
+	name := w.pod + "_external"
+	a := aService("a", prompt...)
+	a.Host = &container.HostConfig{Binds: []string{name + ":/data", "/etc/hostname:/h"}}
+	spec := aPod(w.pod, w.image, a)
+	err := p.Up(t.Context(), spec, nil)
+	require.EqualError(t, err, "the volume "+name+" of service a is external and does not exist on this host: create it (docker volume create "+
+		name+"), or take external out so that it is created with the pod")
+	require.Equal(t, "REASON_CONTAINER_LAUNCH_FAILED", err.(interface{ Reason() string }).Reason())
+	w.nothingLeft()
+
+	require.NoError(t, w.CreateVolume(t.Context(), engine.VolumeSpec{Options: volume.CreateOptions{Name: name}, Keep: true}))
+	t.Cleanup(func() { require.NoError(t, w.Remove(context.WithoutCancel(t.Context()), engine.KindVolume, name)) })
+	require.NoError(t, p.Up(t.Context(), spec, nil))
+	require.Equal(t, engine.StopReport{}, p.Stop(t.Context(), spec, in(time.Minute)))
+	require.NoError(t, p.Remove(t.Context(), spec))
+	w.nothingLeft()
+}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,13 +78,43 @@ func (p *Pod) observe(ctx context.Context, spec *PodSpec, sub *subscription) (Ob
 	if len(spec.Volumes) > 0 {
 		objects(KindVolume, seen.Volumes)
 	}
+	foreign := spec.foreignVolumes()
+	var volumes []Object
+	if len(foreign) > 0 {
+		group.Go(func() (err error) {
+			volumes, err = gateway.Objects(asking, KindVolume)
+			return err
+		})
+	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return seen, context.Cause(ctx)
 		}
 		return seen, lostError(err)
 	}
+	for _, name := range sorted(foreign) {
+		if !slices.ContainsFunc(volumes, func(v Object) bool { return v.Name == name }) {
+			return seen, noVolume(name, foreign[name])
+		}
+	}
 	return seen, nil
+}
+
+// foreignVolumes are the volumes that the pod uses and does not create, each with a service that mounts it. An engine would
+// make an empty one of a name that it does not know, which nobody removes.
+func (s *PodSpec) foreignVolumes() map[string]string {
+	out := map[string]string{}
+	for i := range s.Services {
+		for _, name := range s.Services[i].volumeNames() {
+			if name != "" && !filepath.IsAbs(name) {
+				out[name] = s.Services[i].Service
+			}
+		}
+	}
+	for _, v := range s.Volumes {
+		delete(out, v.Options.Name)
+	}
+	return out
 }
 
 // whole is first, but waits as long as patience for an engine that is out of reach.

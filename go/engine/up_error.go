@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 )
 
 // opPlan is the kind of an OpError about the spec itself.
@@ -80,6 +81,10 @@ func containerSentence(ctx context.Context, o *Op, err error, info func(context.
 	if c.Host != nil {
 		parent = c.Host.CgroupParent
 	}
+	if network := c.networkIn(msg); network != "" && errdefs.IsNotFound(err) {
+		return fmt.Sprintf("the network %s, which %s is to join, does not exist on this host: create it (docker network create %s), or name another (%v)",
+			network, what, network, err)
+	}
 	if host, inside := c.portIn(msg); host != "" && o.Kind == OpStart {
 		if service := c.Publishes[inside]; service != "" {
 			what = "service " + service
@@ -129,6 +134,22 @@ func (c *ContainerSpec) portIn(msg string) (host, inside string) {
 		}
 	}
 	return "", ""
+}
+
+// networkIn finds a network of c's own that msg names.
+func (c *ContainerSpec) networkIn(msg string) string {
+	for _, name := range c.networkNames() {
+		if container.NetworkMode(name).IsUserDefined() && strings.Contains(msg, "network "+name+" ") {
+			return name
+		}
+	}
+	return ""
+}
+
+func noVolume(name, service string) *OpError {
+	return &OpError{Op: opPlan, Service: service, reason: reasonLaunch, sentence: fmt.Sprintf(
+		"the volume %s of service %s is external and does not exist on this host: create it (docker volume create %s), or take external out so that it is created with the pod",
+		name, service, name)}
 }
 
 func noHealthcheck(waiting string, on *ContainerSpec) *OpError {

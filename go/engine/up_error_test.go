@@ -7,6 +7,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +53,11 @@ func TestWhatAnEngineRefusesIsSaidInOneSentence(t *testing.T) {
 		{"a command that does not exist", Op{Kind: OpStart, Container: spec("web", labels.RoleService, below)},
 			errdefs.ErrInvalidArgument.WithMessage("exec: /nope"), "cgroupfs",
 			"service web can't be started: see that services.web.command and entrypoint exist in image i (exec: /nope)"},
+		{"a network that is not there", Op{Kind: OpStart, Container: &ContainerSpec{
+			Name: "p-infra", Config: published.Config, Networks: map[string]*network.EndpointSettings{"front": nil}}},
+			errdefs.ErrNotFound.WithMessage("network front not found"), "",
+			"the network front, which the infra container is to join, does not exist on this host: create it (docker network create front), or name another" +
+				" (network front not found)"},
 		{"a registry that does not answer", Op{Kind: OpPull, Image: "reg/i", Container: spec("web", labels.RoleService, below)},
 			errdefs.ErrUnavailable.WithMessage("dial tcp: connection refused"), "",
 			"image reg/i of service web can't be pulled: see that its registry can be reached from this host, or load it there (dial tcp: connection refused)"},
