@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -439,7 +440,7 @@ var contract = []struct {
 }
 
 func TestContractOfTheFake(t *testing.T) {
-	for _, c := range contract {
+	for _, c := range slices.Concat(contract, execContract) {
 		t.Run(c.name, func(t *testing.T) {
 			fake := enginetest.New()
 			c.test(newWorld(t, fake, fake.Script))
@@ -453,7 +454,7 @@ func TestContractOfDocker(t *testing.T) {
 		t.Run("API "+cmp.Or(version, "negotiated"), func(t *testing.T) {
 			t.Setenv("DOCKER_API_VERSION", version)
 			docker := connect(t, engine.ConnectOptions{})
-			for _, c := range contract {
+			for _, c := range slices.Concat(contract, execContract) {
 				t.Run(c.name, func(t *testing.T) {
 					c.test(newWorld(t, docker, func(string, enginetest.Script) {}))
 				})

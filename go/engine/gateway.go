@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -43,6 +44,9 @@ type Gateway interface {
 	// Logs follows the output of a container until it ends (nil) or ctx does: all of it for a zero since, else the
 	// entries of since and later. Each entry is given to sink as it comes; an error of sink ends the call and is returned.
 	Logs(ctx context.Context, id string, since time.Time, sink func(LogEntry) error) error
+	// Exec runs a command in a running container and returns as soon as the engine was told; what can't be started then ends
+	// with 126 or 127, as in a shell. ctx bounds the call, not the command. IsConflict when the container does not run.
+	Exec(ctx context.Context, id string, spec ExecSpec) (Execution, error)
 	// Events streams container events that bear all of labels, from now on. The channel is closed when the stream
 	// breaks; the error is then in the last call of err.
 	Events(ctx context.Context, labels ...string) (events <-chan Event, err func() error)
@@ -53,6 +57,26 @@ type Gateway interface {
 	Objects(ctx context.Context, kind Kind, labels ...string) ([]Object, error)
 	// Remove removes one object by force (containers with their anonymous volumes); what is already gone is no error.
 	Remove(ctx context.Context, kind Kind, id string) error
+}
+
+// ExecSpec is a command to run in a container, as the container's own user and in its working directory.
+type ExecSpec struct {
+	Command []string // the program and its arguments, no shell
+	Env     []string // "KEY=value", beside the container's own; needs API 1.25
+	Stdin   bool     // whether it is given one; else its stdin is at its end from the start
+}
+
+// Execution is a command that runs in a container. As a net.Conn it is the command's streams: Read gives its stdout until
+// io.EOF, Write its stdin. Close lets go of the streams and does not end the command, whose stdin then is at its end.
+type Execution interface {
+	net.Conn
+	CloseWrite() error // the end of stdin
+	Stderr() string    // the last 4 KiB of what Read has met of its stderr
+	// Wait returns the exit code, after Read has returned io.EOF.
+	Wait(ctx context.Context) (int, error)
+	// Kill ends the command and the processes that it has started. The engine's API has no call for that: it takes the
+	// engine's host and the right to signal them, and is IsPermissionDenied elsewhere; IsUnavailable before the command has begun.
+	Kill(ctx context.Context) error
 }
 
 // LogEntry is one piece of a container's output as the engine's log driver stored it: a line with its end, or a part of

@@ -27,6 +27,7 @@ const (
 	MethodDisableRestart Method = "DisableRestart"
 	MethodStop           Method = "Stop"
 	MethodLogs           Method = "Logs"
+	MethodExec           Method = "Exec"
 	MethodEvents         Method = "Events"
 	MethodCreateNetwork  Method = "CreateNetwork"
 	MethodCreateVolume   Method = "CreateVolume"
@@ -163,6 +164,14 @@ func (i *intercepted) Logs(ctx context.Context, id string, since time.Time, sink
 	return i.around(ctx, Call{MethodLogs, KindContainer, id}, func(ctx context.Context) error {
 		return i.next.Logs(ctx, id, since, sink)
 	})
+}
+
+func (i *intercepted) Exec(ctx context.Context, id string, spec ExecSpec) (run Execution, err error) {
+	err = i.around(ctx, Call{MethodExec, KindContainer, id}, func(ctx context.Context) (err error) {
+		run, err = i.next.Exec(ctx, id, spec)
+		return err
+	})
+	return run, err
 }
 
 func (i *intercepted) Events(ctx context.Context, labels ...string) (events <-chan Event, failed func() error) {

@@ -19,7 +19,7 @@ const (
 // Retry calls again while the engine is unavailable, with growing pauses, until patience has passed since the first try or
 // ctx ends; then the last error stands. Creations adopt what an earlier try left behind and removals take what is gone
 // for done, so that a repeated call is harmless. Not repeated are Logs and Events (whoever follows them has to list again
-// first), Load (its reader is used up), and a Signal that may have been delivered.
+// first), Load (its reader is used up), Exec (the command may be running), and a Signal that may have been delivered.
 func Retry(patience time.Duration, log logrus.FieldLogger) Interceptor {
 	return func(ctx context.Context, call Call, next func(context.Context) error) error {
 		end := time.Now().Add(patience)
@@ -42,7 +42,7 @@ func Retry(patience time.Duration, log logrus.FieldLogger) Interceptor {
 
 func repeatable(call Call, err error) bool {
 	switch call.Method {
-	case MethodLogs, MethodEvents, MethodLoad:
+	case MethodLogs, MethodEvents, MethodLoad, MethodExec:
 		return false
 	case MethodSignal:
 		var unreached *dialError

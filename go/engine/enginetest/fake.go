@@ -39,6 +39,7 @@ type Script struct {
 	Deaf    bool              // no signal but SIGKILL ends it
 	Lingers time.Duration     // between a signal and the end that it brings
 	Output  []engine.LogEntry // written at the start; Time is set then
+	Exec    Command           // what is run in its containers, for all commands alike; nil ends at once with 0
 	OnStart func(name string) // called at each start, without locks held
 }
 
