@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 
@@ -22,6 +23,9 @@ func (l *Layout) container(s *placed, n int) (engine.ContainerSpec, error) {
 		Platform: cmp.Or(s.Platform, l.Project.Environment["DOCKER_DEFAULT_PLATFORM"]),
 		Signal:   s.StopSignal, Grace: grace(s.StopGracePeriod), Health: healthSource(s.HealthCheck),
 		Needs: l.needs(s), Essential: s.essential, Init: s.init,
+	}
+	if _, err := reference.ParseAnyReference(s.Image); err != nil {
+		return spec, badService(s.Name, "image", "write it like registry.example.org/team/name:tag", "%q is no name of an image: %v", s.Image, err)
 	}
 	var err error
 	if spec.Pull, err = l.pullPolicy(s); err != nil {

@@ -44,6 +44,7 @@ func TestRefusals(t *testing.T) {
 		"no profile file":   {"security_opt: ['seccomp:nope.json']", "compose.yaml, service web, key security_opt: the seccomp profile nope.json can't be read: no such file or directory; name a JSON file in the sandbox"},
 		// what a pod can't honour
 		"build":           {"services:\n  web: {build: .}\n", "compose.yaml, service web, key build: images are not built on a Mesos agent; build it before, push it, and name it with image"},
+		"no image's name": {"services:\n  web: {image: nginx latest}\n", `compose.yaml, service web, key image: "nginx latest" is no name of an image: invalid reference format; write it like registry.example.org/team/name:tag`},
 		"post_start":      {"post_start: [{command: x}]", "compose.yaml, service web, key post_start: lifecycle hooks are not run by dce; do it in the service's own entrypoint"},
 		"pre_start":       {"pre_start: [{command: x}]", "compose.yaml, service web, key pre_start: lifecycle hooks are not run by dce; use a service that others wait for with service_completed_successfully"},
 		"pre_stop":        {"pre_stop: [{command: x}]", "compose.yaml, service web, key pre_stop: lifecycle hooks are not run by dce; do it in the service's own entrypoint, on its stop signal"},

@@ -35,6 +35,7 @@ func Load(ctx context.Context, src Source) (project *Project, err error) {
 			}).in(src.Dir, src.Files)
 		}
 	}()
+	registerRaw()
 	env, err := src.environment()
 	if err != nil {
 		return nil, err
