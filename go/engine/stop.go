@@ -114,6 +114,9 @@ func (m *member) alive() bool {
 func (s *stopping) loop(ctx context.Context) error {
 	for {
 		at, changed := s.deadline.Get()
+		if at.Before(s.begun) {
+			at = s.begun
+		}
 		now := time.Now()
 		alive := s.alive()
 		// The first list is for what was just started: its events may still be on their way. The last one is the proof.
@@ -152,9 +155,6 @@ func (s *stopping) loop(ctx context.Context) error {
 
 // overdue says when to give up.
 func (s *stopping) overdue(now, deadline time.Time) error {
-	if deadline.Before(s.begun) {
-		deadline = s.begun
-	}
 	switch {
 	case (!s.known || s.lost != nil) && !now.Before(deadline.Add(unreachable)):
 		return fmt.Errorf("the containers of pod %s can't be stopped or listed, the Docker engine is out of reach: %w",

@@ -45,9 +45,6 @@ func (s *subscription) last() []ContainerState {
 // without a cgroup has ended, but only if another one of the pod has one: an engine on another host shows none here.
 func (s *stopping) resort(ctx context.Context, now, deadline time.Time) (over bool) {
 	parent := s.spec.cgroupParent()
-	if deadline.Before(s.begun) {
-		deadline = s.begun
-	}
 	if s.tried || s.pod.Cgroups == nil || parent == "" || now.Before(deadline.Add(resortWait)) {
 		return false
 	}

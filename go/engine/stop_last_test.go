@@ -170,3 +170,19 @@ func TestStopOfWhatWasNeverStartedNeedsNoEngine(t *testing.T) {
 		require.Less(t, time.Since(begun), time.Second)
 	})
 }
+
+// TestTheLastResortComesSoonAfterALateStop: the deadline may have passed while Up's last call was waited for.
+func TestTheLastResortComesSoonAfterALateStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, fake := fakePod()
+		p.Cgroups = &groups{}
+		spec := under("/mesos/c1", aPod(podID, "i", aService("a")))
+		require.NoError(t, p.Up(t.Context(), spec, nil))
+		for _, method := range []engine.Method{engine.MethodSignal, engine.MethodInspect, engine.MethodList} {
+			defer fake.Hang(method)()
+		}
+		begun := time.Now()
+		require.Equal(t, []string{"a"}, p.Stop(t.Context(), spec, in(-time.Second)).Alone)
+		require.InDelta(t, 500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
+	})
+}

@@ -1,0 +1,64 @@
+package fault
+
+import (
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/stretchr/testify/require"
+)
+
+// stall is for how long dockerd hangs in these tests.
+const stall = 500 * time.Millisecond
+
+// hang stops dockerd with SIGSTOP for a while. Its socket takes connections, and its streams stay open and silent.
+func (h held) hang(meanwhile func()) {
+	h.t.Helper()
+	require.NoError(h.t, h.engine.box.Pause())
+	meanwhile()
+	<-time.After(stall)
+	require.NoError(h.t, h.engine.box.Resume())
+}
+
+// TestDockerdHangsInEveryState: nothing comes of it but a delay.
+func TestDockerdHangsInEveryState(t *testing.T) {
+	for _, state := range states {
+		t.Run(state, func(t *testing.T) {
+			h := hold(t, plain, state)
+			h.hang(h.release)
+			if state != "stopping" {
+				h.await(mesos.TASK_RUNNING)
+				h.flag("end")
+				require.NoError(t, h.agent.Kill(h.id, nil))
+			}
+			status := h.await(mesos.TASK_KILLED)
+			require.NotContains(t, status.GetMessage(), "grace")
+			require.NotContains(t, status.GetMessage(), "itself")
+			h.gone()
+		})
+	}
+}
+
+// TestKillWhileDockerdHangsInEveryState: the kill is served inside its grace, and true: no process of the pod is left.
+func TestKillWhileDockerdHangsInEveryState(t *testing.T) {
+	const grace = time.Second
+	for _, state := range states {
+		t.Run(state, func(t *testing.T) {
+			h := hold(t, plain, state)
+			require.NoError(t, h.engine.box.Pause())
+			defer func() { _ = h.engine.box.Resume() }()
+			begun := time.Now()
+			status := h.kill(grace)
+			took := time.Since(begun)
+			require.Empty(t, h.processes())
+			t.Logf("after %v: %s", took.Round(time.Millisecond), status.GetMessage())
+			require.Less(t, took, grace+4*time.Second, "a call that makes something is waited for up to 2 s")
+			if webRuns(state) {
+				require.Contains(t, status.GetMessage(), "the executor itself ended the processes of: web")
+			}
+			require.NoError(t, h.engine.box.Resume())
+			h.release()
+			h.gone()
+		})
+	}
+}

@@ -1,0 +1,87 @@
+// Package fault runs dce-executor under the embedded agent against private Docker engines that are restarted, stopped, killed
+// and lied about, in every state of a pod, and looks at what Mesos is told and at what is left.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/jsonmessage"
+
+	"github.com/dce-go/dce/tests/box"
+	"github.com/dce-go/dce/tests/images"
+)
+
+// engine is a private engine that all tests of this package share; each leaves it up and empty.
+type engine struct {
+	box    *box.Box
+	docker *client.Client
+	live   bool // with live-restore
+}
+
+var (
+	plain, live *engine
+	registry    *box.Registry
+	executor    string // bin/dce-executor
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fault:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	checkout, err := box.Checkout()
+	if err != nil {
+		return 1, err
+	}
+	executor = filepath.Join(checkout, "bin", "dce-executor")
+	if _, err := os.Stat(executor); err != nil {
+		return 1, fmt.Errorf("bin/dce-executor is not built (%w): run `make build`, or `make test` for everything", err)
+	}
+	for _, e := range []struct {
+		is   **engine
+		name string
+		live bool
+	}{{&plain, "fault", false}, {&live, "fault-live", true}} {
+		b, startErr := box.Start(context.Background(), box.Options{Name: e.name, LiveRestore: e.live})
+		if startErr != nil {
+			return 1, startErr
+		}
+		defer func() { err = errors.Join(err, b.Stop()) }()
+		docker, clientErr := b.Client()
+		if clientErr != nil {
+			return 1, clientErr
+		}
+		defer func() { _ = docker.Close() }()
+		if _, err := images.Load(context.Background(), docker, checkout); err != nil {
+			return 1, err
+		}
+		*e.is = &engine{b, docker, e.live}
+	}
+	dir, err := os.MkdirTemp("", "dce-registry")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if registry, err = box.StartRegistry(context.Background(), dir); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, registry.Stop()) }()
+	return m.Run(), nil
+}
+
+// progress reads what an engine says of a pull or push to its end.
+func progress(r io.ReadCloser) error {
+	return errors.Join(jsonmessage.DisplayJSONMessagesStream(r, io.Discard, 0, false, nil), r.Close())
+}
