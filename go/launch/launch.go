@@ -69,26 +69,32 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	kind, why := podKind(&cfg, auroraTask(&task), variables(env.Variables))
 	cfg.Pod.Kind = string(kind)
 	log.WithFields(logrus.Fields{"kind": kind, "because": why}).Info("The kind of the pod is decided.")
-	reporting := newReport(id.PodID(), task.TaskID.Value, kind, why, filesOf(env.Sandbox, id.PodID(), l.launched.Add(1) == 1), log)
-	return pod.Start(pod.Config{
+	files := filesOf(env.Sandbox, id.PodID(), l.launched.Add(1) == 1)
+	reporting := newReport(id.PodID(), task.TaskID.Value, kind, why, files, log)
+	memory := newOOM(files, log)
+	spareExecutor(log)
+	runner := pod.Start(pod.Config{
 		Rules: pod.Rules{
 			Kind:            kind,
 			ReportUnhealthy: cfg.Monitor.Unhealthy == "report",
 		},
 		ID: id.PodID(),
 		Prepare: func(ctx context.Context) (pod.Ready, error) {
-			return l.prepare(ctx, &cfg, &task, env, id, reporting, log)
+			return l.prepare(ctx, &cfg, &task, env, id, reporting, memory, log)
 		},
 		Report:        lean(reporting.status(report)),
 		Changed:       reporting.changed,
 		LaunchTimeout: cfg.Launch.Timeout,
 		LostTimeout:   cfg.Engine.LostTimeout,
+		OutOfMemory:   memory.evidence,
 		Log:           log,
-	}), nil
+	})
+	go memory.closeAfter(runner.Done())
+	return runner, nil
 }
 
 // prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, reporting *report, log logrus.FieldLogger) (pod.Ready, error) {
+func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
 	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {
 		return pod.Ready{}, err
@@ -113,8 +119,9 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		log.Warn(w)
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)
+	memory.begin(l.parents.host, parent)
 	up := &engine.Pod{
-		Gateway: docker, Pause: loadPause, Log: log,
+		Gateway: memory.gateway(docker), Pause: loadPause, Log: log,
 		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,
 		Finished: reporting.finished,
 	}
