@@ -25,6 +25,7 @@ type Config struct {
 	Launch  struct{ Timeout time.Duration } // 0 for none
 	Stop    struct{ Grace time.Duration }
 	Monitor struct{ Unhealthy string } // "fail" or "report"
+	Health  struct{ Service string }   // empty where it is to be found
 	Engine  struct {
 		Host        string // empty for the usual one
 		LostTimeout time.Duration

@@ -92,6 +92,11 @@ var keys = []Key{
 		Doc:   "What an unhealthy service means once the pod runs: the pod fails, or Mesos is told that it is not healthy.",
 		field: func(c *Config) any { return &c.Monitor.Unhealthy },
 	}, {
+		Name: "health.service", Type: String,
+		Doc: "The service that the task's health check and check are about. Without it: the only essential one, or the only one of " +
+			"them that no other depends on.",
+		field: func(c *Config) any { return &c.Health.Service },
+	}, {
 		Name: "engine.host", Type: String,
 		Doc:   "Address of the Docker engine (unix:///run/docker.sock, tcp://host:2376). Without it: DOCKER_HOST, then the docker context.",
 		field: func(c *Config) any { return &c.Engine.Host },
