@@ -80,6 +80,8 @@ uint32_t dce_core_abi_version(void);
  *   "cgroups_root"        the agent's --cgroups_root; default "mesos"
  *   "runtime_dir"         the agent's --runtime_dir; default "/var/run/mesos". The journal is in
  *                         <runtime_dir>/isolators/org_apache_mesos_ComposePodIsolator/
+ *   "work_dir"            the agent's --work_dir, and so io.dce.scope; default: what the sandboxes of recover and prepare
+ *                         say, and until then the command line and MESOS_WORK_DIR of the process
  *   "use_hierarchy"       "enforce" (default), "require", "warn" or "off"
  *   "grace"               what belongs to no known container is left alone until it is this old; default "10secs"
  *   "reconcile_interval"  1secs or more; how often everything is listed and compared; default "5mins"
