@@ -101,6 +101,12 @@ func up(s State) (State, []Action) {
 		return s, nil
 	}
 	s.Up = true
+	for name, m := range s.Members { // which is known before the runner is shown it
+		if !m.Init && !m.Exited && !m.Behind && (m.Checked && m.Health == engine.HealthUnknown || m.Health == engine.HealthStarting) {
+			m.Health = engine.HealthHealthy
+			s = s.with(name, m)
+		}
+	}
 	return rise(s)
 }
 

@@ -140,6 +140,16 @@ func TestWhatWaitsForARestartIsNotUp(t *testing.T) {
 	require.Equal(t, PhaseStopping, s.Phase)
 }
 
+func TestUpMeansHealthy(t *testing.T) {
+	s := in(PhaseStarting, Rules{Kind: Service})
+	s.Members = members(restarted)
+	s, _ = next(s, Ran{"checked-1"})
+	s, actions := next(s, Up{})
+	require.True(t, *actions[0].(DoReport).Status.Healthy, "bring-up waits for it, whatever the runner was shown so far")
+	_, actions = next(s, HealthChanged{"checked-1", engine.HealthHealthy})
+	require.Empty(t, actions)
+}
+
 func TestOutOfMemoryNeedsEvidence(t *testing.T) {
 	for _, c := range []struct {
 		name     string
