@@ -17,6 +17,7 @@ type failure struct {
 	class    error // nil: that of cause
 	sentence string
 	cause    error
+	registry bool // not the engine is in trouble, but a registry, or the way to it
 }
 
 func (f *failure) Error() string { return f.sentence }

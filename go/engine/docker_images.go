@@ -46,7 +46,7 @@ func (d *dockerAPI) Pull(ctx context.Context, ref, platform string) error {
 		_ = body.Close()
 	}
 	if err != nil && alive.Err() != nil && ctx.Err() == nil {
-		return &failure{class: errdefs.ErrUnavailable, cause: err, sentence: fmt.Sprintf(
+		return &failure{class: errdefs.ErrUnavailable, cause: err, registry: true, sentence: fmt.Sprintf(
 			"image %s: the pull stalled, nothing came for %s: check the network between the Docker engine and %s", ref, d.pullIdle, reference.Domain(named))}
 	}
 	return d.pullError(ref, hint, err)
@@ -58,12 +58,12 @@ func (d *dockerAPI) pullError(ref, hint string, err error) error {
 	call := Call{MethodPull, kindImage, ref}
 	var streamed *streamedError
 	if errors.As(err, &streamed) {
-		return &failure{class: streamed.class(), sentence: fmt.Sprintf("%s: %s%s", call, streamed.message, hint)}
+		return &failure{class: streamed.class(), registry: true, sentence: fmt.Sprintf("%s: %s%s", call, streamed.message, hint)}
 	}
 	err = d.explain(call, err)
 	switch {
 	case errdefs.IsInternal(err):
-		return &failure{class: errdefs.ErrUnavailable, sentence: err.Error() + hint}
+		return &failure{class: errdefs.ErrUnavailable, registry: true, sentence: err.Error() + hint}
 	case errdefs.IsNotFound(err), errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
 		return &failure{sentence: err.Error() + hint, cause: err}
 	default:

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/engine"
@@ -173,6 +175,36 @@ func TestPullReadsTheErrorsInTheStream(t *testing.T) {
 		if err != nil {
 			require.ErrorContains(t, err, "r.example/"+ref)
 		}
+	}
+}
+
+// Whoever waits for an engine to come back does not wait for a registry.
+func TestARegistryInTroubleIsNoEngineInTrouble(t *testing.T) {
+	const progress = `{"status":"Pulling from a","id":"1"}` + "\n"
+	var tries atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.51")
+		switch strings.TrimPrefix(r.URL.Query().Get("fromImage"), "r.example/") {
+		case "dns":
+			tries.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, `{"message":"no such host"}`)
+		case "layer":
+			tries.Add(1)
+			_, _ = io.WriteString(w, progress+`{"errorDetail":{"message":"reset"},"error":"reset"}`)
+		case "cut":
+			tries.Add(1)
+			_, _ = io.WriteString(w, progress+`{"status":"Down`)
+		}
+	}))
+	defer server.Close()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	docker := engine.Intercept(through(t, server, engine.ConnectOptions{ConfigDir: t.TempDir()}), engine.Retry(300*time.Millisecond, log))
+	for name, once := range map[string]bool{"dns": true, "layer": true, "cut": false} {
+		tries.Store(0)
+		require.Error(t, docker.Pull(t.Context(), "r.example/"+name+":1", ""))
+		require.Equal(t, once, tries.Load() == 1, "%s: %d tries", name, tries.Load())
 	}
 }
 

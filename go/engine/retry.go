@@ -19,7 +19,8 @@ const (
 // Retry calls again while the engine is unavailable, with growing pauses, until patience has passed since the first try or
 // ctx ends; then the last error stands. Creations adopt what an earlier try left behind and removals take what is gone
 // for done, so that a repeated call is harmless. Not repeated are Logs and Events (whoever follows them has to list again
-// first), Load (its reader is used up), Exec (the command may be running), and a Signal that may have been delivered.
+// first), Load (its reader is used up), Exec (the command may be running), a Pull that a registry refuses or breaks off, and a
+// Signal that may have been delivered.
 func Retry(patience time.Duration, log logrus.FieldLogger) Interceptor {
 	return func(ctx context.Context, call Call, next func(context.Context) error) error {
 		end := time.Now().Add(patience)
@@ -47,6 +48,9 @@ func repeatable(call Call, err error) bool {
 	case MethodSignal:
 		var unreached *dialError
 		return errors.As(err, &unreached)
+	case MethodPull:
+		var f *failure
+		return errdefs.IsUnavailable(err) && !(errors.As(err, &f) && f.registry)
 	default:
 		return errdefs.IsUnavailable(err)
 	}
