@@ -14,6 +14,7 @@ import (
 	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/executor"
+	"github.com/dce-go/dce/go/health"
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/pause"
 	"github.com/dce-go/dce/go/pod"
@@ -61,6 +62,10 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	if err != nil {
 		return nil, err
 	}
+	checks, err := health.OfTask(&task)
+	if err != nil {
+		return nil, err
+	}
 	id := identity(&task, env.Directory, session.AgentInfo.GetID().GetValue(), env.FrameworkID, env.ExecutorID, session.ContainerID)
 	log := l.o.Log.WithFields(logrus.Fields{"task": task.TaskID.Value, "pod": id.PodID()})
 	for _, note := range cfg.Notes() {
@@ -74,18 +79,19 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	memory := newOOM(files, log)
 	spareExecutor(log)
 	runner := pod.Start(pod.Config{
-		Rules: pod.Rules{
+		Rules: checked(pod.Rules{
 			Kind:            kind,
 			ReportUnhealthy: cfg.Monitor.Unhealthy == "report",
-		},
+		}, &task, checks),
 		ID: id.PodID(),
 		Prepare: func(ctx context.Context) (pod.Ready, error) {
-			return l.prepare(ctx, &cfg, &task, env, id, reporting, memory, log)
+			return l.prepare(ctx, &cfg, &task, checks, env, id, reporting, memory, log)
 		},
 		Report:        lean(reporting.status(report)),
 		Changed:       reporting.changed,
 		LaunchTimeout: cfg.Launch.Timeout,
 		LostTimeout:   cfg.Engine.LostTimeout,
+		MaxCompletion: maxCompletion(&task),
 		OutOfMemory:   memory.evidence,
 		Log:           log,
 	})
@@ -94,7 +100,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 }
 
 // prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, env executor.Environment, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
+func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, env executor.Environment, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
 	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {
 		return pod.Ready{}, err
@@ -127,7 +133,11 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	}
 	spec = defaults(spec, cfg)
 	reporting.prepared(spec, up.Images)
-	return pod.Ready{Spec: spec, Engine: up, Logs: logs}, nil
+	checking, err := checking(checks, spec, cfg.Health.Service, docker, log)
+	if err != nil {
+		return pod.Ready{}, err
+	}
+	return pod.Ready{Spec: spec, Engine: up, Logs: logs, Checks: checking}, nil
 }
 
 // defaults fills in what neither the file nor the task says.
