@@ -85,7 +85,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 		}, &task, checks),
 		ID: id.PodID(),
 		Prepare: func(ctx context.Context) (pod.Ready, error) {
-			return l.prepare(ctx, &cfg, &task, checks, env, id, reporting, memory, log)
+			return l.prepare(ctx, &cfg, &task, checks, &session, id, reporting, memory, log)
 		},
 		Report:        lean(reporting.status(report)),
 		Changed:       reporting.changed,
@@ -100,29 +100,25 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 }
 
 // prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, env executor.Environment, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
+func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, session *executor.Session, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
+	env := session.Environment
 	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {
-		return pod.Ready{}, err
+		return pod.Ready{}, fromInside(&session.ExecutorInfo, "the Docker engine", "/var/run/docker.sock", err)
 	}
 	vars := variables(env.Variables)
 	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container)
 	if err != nil {
-		return pod.Ready{}, err
+		return pod.Ready{}, fromInside(&session.ExecutorInfo, "its cgroup", "/sys/fs/cgroup", err)
 	}
-	spec, _, warnings, err := compose.Build(ctx, compose.Source{
-		Dir: env.Sandbox, Files: cfg.Compose.Files, Profiles: cfg.Compose.Profiles, Env: vars,
-	}, compose.Target{
+	spec, err := build(ctx, cfg, task, session, vars, compose.Target{
 		Identity: id, Version: l.o.Version, CgroupParent: parent, PauseImage: pause.Image(),
 		NetworkMode: cfg.Network.Mode, Share: cfg.Pod.Share,
 		Offered: offeredPorts(task), Named: namedPorts(task), AllowStaticPorts: cfg.Ports.AllowStatic,
 		Visible: cfg.Compose.Visible, Kind: cfg.Pod.Kind, Sandbox: env.Directory,
-	})
+	}, log)
 	if err != nil {
 		return pod.Ready{}, err
-	}
-	for _, w := range warnings {
-		log.Warn(w)
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)
 	memory.begin(l.parents.host, parent)
