@@ -93,6 +93,7 @@ type member struct {
 	ContainerState
 	spec     *ContainerSpec // nil for one that the spec does not name
 	level    int
+	assumed  bool // Up has begun to start it; no event and no list has told yet what came of it
 	ended    bool // the engine refused a signal because it does not run
 	calling  bool // a signal is on its way
 	asked    time.Time
@@ -200,7 +201,7 @@ func (s *stopping) observe() {
 			for _, c := range o.Containers {
 				here[c.ID] = true
 			}
-			maps.DeleteFunc(s.members, func(id string, _ *member) bool { return !here[id] })
+			maps.DeleteFunc(s.members, func(id string, m *member) bool { return !here[id] && !m.assumed })
 		}
 		for _, c := range o.Containers {
 			s.note(c)
@@ -224,6 +225,10 @@ func (s *stopping) note(c ContainerState) {
 		}
 		s.members[c.ID] = m
 	}
+	if m.assumed && c.Status == StatusCreated { // seen before it was started
+		return
+	}
+	m.assumed = false
 	if c.Status == StatusRunning && m.Status != StatusRunning { // it was started meanwhile
 		m.ended, m.asked, m.killed = false, time.Time{}, false
 	}
@@ -251,6 +256,9 @@ func (s *stopping) late(l listing) (over bool) {
 		s.relist = time.Now().Add(signalPause)
 		return false
 	}
+	maps.DeleteFunc(s.members, func(id string, m *member) bool { // what a list does not say to run was not started
+		return m.assumed && !slices.ContainsFunc(l.all, func(c Container) bool { return c.ID == id && c.Status == StatusRunning })
+	})
 	found := false
 	for _, c := range l.all {
 		m := s.members[c.ID]

@@ -29,6 +29,7 @@ func (s *stopping) remember() {
 				role = labels.RoleInfra
 			}
 			s.note(ContainerState{ID: id, Name: started[id].Name, Service: started[id].Service, Role: role, Status: StatusRunning})
+			s.members[id].assumed = true
 		}
 	}
 }

@@ -186,3 +186,29 @@ func TestTheLastResortComesSoonAfterALateStop(t *testing.T) {
 		require.InDelta(t, 500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
 	})
 }
+
+// TestTheLastResortKnowsWhatWasJustStarted: the engine hung before it told of the start.
+func TestTheLastResortKnowsWhatWasJustStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, fake := fakePod()
+		g := &groups{}
+		p.Cgroups = g
+		spec := under("/mesos/c1", aPod(podID, "i", aService("a")))
+		watching, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		watch := p.Watch(watching, podID)
+		<-watch // nothing is there
+		fake.Mute()
+		require.NoError(t, p.Up(t.Context(), spec, nil))
+		release := fake.Hang(engine.MethodList)
+		require.Equal(t, engine.StopReport{Alone: []string{"a"}}, p.Stop(t.Context(), spec, in(0)))
+		require.Len(t, g.killed, 2)
+
+		release()
+		fake.Exit("p-a-1", 0)
+		fake.Exit("p-infra-1", 0)
+		g.killed = nil
+		require.Equal(t, engine.StopReport{}, p.Stop(t.Context(), spec, in(time.Minute)), "a list tells")
+		require.Empty(t, g.killed)
+	})
+}

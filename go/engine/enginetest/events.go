@@ -47,6 +47,9 @@ func (s *state) closeStream(st *stream, err error) {
 
 // emit sends an event about c; only what is special about it is given.
 func (s *state) emit(c *fakeContainer, e engine.Event) {
+	if s.mute {
+		return
+	}
 	e.ID, e.Name, e.Time = c.ID, c.Name, time.Now()
 	for st := range s.streams {
 		if !bears(c.Labels, st.want) {

@@ -108,6 +108,13 @@ func (f *Fake) DropEvents(err error) {
 	}
 }
 
+// Mute loses all events from now on, as an engine that hangs holds them back. Its streams stay open.
+func (f *Fake) Mute() {
+	f.state.mu.Lock()
+	defer f.state.mu.Unlock()
+	f.state.mute = true
+}
+
 // Files returns what was copied into the container of that name, by path.
 func (f *Fake) Files(name string) map[string]engine.File {
 	f.state.mu.Lock()
@@ -132,6 +139,7 @@ type state struct {
 	registry   map[string]engine.Image
 	scripts    map[string]Script
 	streams    map[*stream]struct{}
+	mute       bool // events are lost
 }
 
 func (s *state) newID() string {
