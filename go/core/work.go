@@ -77,7 +77,7 @@ func (c *Core) startSearch(now time.Time, known bool) time.Time {
 			return c.search(s)
 		})
 		switch {
-		case err == nil:
+		case err == nil, c.ctx.Err() != nil:
 		case down(err):
 			c.engineDown(err)
 		default:

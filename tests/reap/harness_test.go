@@ -331,7 +331,7 @@ func (m *module) do(op string, input any, timeout time.Duration) <-chan end {
 	out := make(chan end, 1)
 	begun := time.Now()
 	require.Equal(m, core.OK, m.Submit(op, text, timeout, func(s core.Status, b []byte) { out <- end{s, string(b)} }))
-	require.Less(m, time.Since(begun), 20*time.Millisecond, "submit returns at once")
+	require.Less(m, time.Since(begun), 200*time.Millisecond, "submit does not wait")
 	return out
 }
 
