@@ -19,7 +19,10 @@ type Config struct {
 		Share []string // of "net", "ipc", "pid"
 	}
 	Restart struct{ Policy string } // "honour" or "ignore"
-	Network struct{ Mode string }   // "pod", "compose", "host", "none" or the name of a network
+	Network struct {
+		Mode     string // "pod", "compose", "host", "none" or the name of a network
+		Routable bool   // that network is reached from other hosts
+	}
 	Ports   struct{ AllowStatic bool }
 	Image   struct{ Pull string }           // "missing", "always" or "never"
 	Launch  struct{ Timeout time.Duration } // 0 for none

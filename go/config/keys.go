@@ -72,6 +72,11 @@ var keys = []Key{
 			"or the name of a Docker network that exists.",
 		field: func(c *Config) any { return &c.Network.Mode }, check: networkName,
 	}, {
+		Name: "network.routable", Type: Bool, Default: "false",
+		Doc: "The existing Docker network that `network.mode` names can be reached from other hosts (macvlan, a routed bridge): " +
+			"Mesos is told the pod's address on it. Else it is told the agent's.",
+		field: func(c *Config) any { return &c.Network.Routable },
+	}, {
 		Name: "ports.allow_static", Type: Bool, Default: "false",
 		Doc:   "Lets a pod publish the fixed host ports of its file where Mesos offered none.",
 		field: func(c *Config) any { return &c.Ports.AllowStatic },

@@ -23,6 +23,16 @@ func (d *dockerAPI) Inspect(ctx context.Context, id string) (Details, error) {
 	if found.State != nil {
 		details.Pid = found.State.Pid
 	}
+	if found.NetworkSettings != nil {
+		details.Addresses = map[string][]string{}
+		for name, endpoint := range found.NetworkSettings.Networks {
+			for _, ip := range []string{endpoint.IPAddress, endpoint.GlobalIPv6Address} {
+				if ip != "" {
+					details.Addresses[name] = append(details.Addresses[name], ip)
+				}
+			}
+		}
+	}
 	return details, nil
 }
 

@@ -166,10 +166,11 @@ type Container struct {
 
 // Details of one container that its entry in a list lacks.
 type Details struct {
-	CgroupParent string    // as it was asked for at the creation: a path, a slice, or "" for the engine's own
-	Created      time.Time // to the nanosecond; lists give whole seconds
-	Restart      string    // restart policy: "no", "always", "on-failure", "unless-stopped"
-	Pid          int       // of its main process on the engine's host; 0 where it does not run
+	CgroupParent string              // as it was asked for at the creation: a path, a slice, or "" for the engine's own
+	Created      time.Time           // to the nanosecond; lists give whole seconds
+	Restart      string              // restart policy: "no", "always", "on-failure", "unless-stopped"
+	Pid          int                 // of its main process on the engine's host; 0 where it does not run
+	Addresses    map[string][]string // its own IP addresses, by name of the network; empty where it has none
 }
 
 // Port is one published port.

@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -42,10 +43,24 @@ func newStatus(task string, s pod.Status, by stamp) mesos.TaskStatus {
 		CheckStatus:     checkStatus(s.Check),
 		ContainerStatus: &mesos.ContainerStatus{ExecutorPID: &pid},
 	}
+	for _, n := range s.Networks {
+		info := mesos.NetworkInfo{Name: new(n.Name)}
+		for _, ip := range n.Addresses {
+			info.IPAddresses = append(info.IPAddresses, mesos.NetworkInfo_IPAddress{IPAddress: new(ip), Protocol: protocol(ip)})
+		}
+		status.ContainerStatus.NetworkInfos = append(status.ContainerStatus.NetworkInfos, info)
+	}
 	if message != "" {
 		status.Message = &message
 	}
 	return status
+}
+
+func protocol(ip string) *mesos.NetworkInfo_Protocol {
+	if addr, err := netip.ParseAddr(ip); err == nil && addr.Is6() {
+		return mesos.IPv6.Enum()
+	}
+	return mesos.IPv4.Enum()
 }
 
 // taskState fails for a word that is none of Mesos': saying that the task goes on would be worse.

@@ -34,6 +34,13 @@ func TestNewStatus(t *testing.T) {
 	require.Nil(t, plain.Labels)
 }
 
+func TestNetworks(t *testing.T) {
+	got := newStatus("task", pod.Status{State: pod.Running, Networks: []pod.Network{{Name: "lan", Addresses: []string{"10.1.2.3", "fd00::3"}}}}, stamp{})
+	require.Equal(t, []mesos.NetworkInfo{{Name: new("lan"), IPAddresses: []mesos.NetworkInfo_IPAddress{
+		{IPAddress: new("10.1.2.3"), Protocol: mesos.IPv4.Enum()}, {IPAddress: new("fd00::3"), Protocol: mesos.IPv6.Enum()},
+	}}}, got.ContainerStatus.NetworkInfos)
+}
+
 func TestEveryStateAndReasonOfAPodIsOneOfMesos(t *testing.T) {
 	for state, want := range map[pod.TaskState]mesos.TaskState{
 		pod.Starting: mesos.TASK_STARTING, pod.Running: mesos.TASK_RUNNING, pod.Killing: mesos.TASK_KILLING,

@@ -133,7 +133,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	if err != nil {
 		return pod.Ready{}, err
 	}
-	return pod.Ready{Spec: spec, Engine: up, Logs: logs, Checks: checking}, nil
+	return pod.Ready{Spec: spec, Engine: onItsNetwork(up, cfg, reporting.reached), Logs: logs, Checks: checking}, nil
 }
 
 // defaults fills in what neither the file nor the task says.

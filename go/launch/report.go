@@ -29,6 +29,7 @@ type report struct {
 	spec     engine.PodSpec
 	images   func() map[string]engine.Image
 	timeline timeline
+	networks []pod.Network
 	ended    bool
 }
 
@@ -61,6 +62,13 @@ func (r *report) finished(f engine.Finished) {
 	r.touch()
 }
 
+// reached takes where the pod is reached at an address of its own.
+func (r *report) reached(n pod.Network) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.networks = []pod.Network{n}
+}
+
 // changed takes a state of the pod.
 func (r *report) changed(s pod.State) {
 	r.mu.Lock()
@@ -79,7 +87,7 @@ func (r *report) status(pass func(pod.Status)) func(pod.Status) {
 		r.mu.Lock()
 		r.pod.Status = &lastStatus{State: s.State, Reason: s.Reason, Message: s.Message, Service: s.Service, At: time.Now()}
 		d := r.document()
-		s.Labels, s.Data = d.labels(), d.data()
+		s.Labels, s.Data, s.Networks = d.labels(), d.data(), r.networks
 		end := s.State.Terminal() && !r.ended
 		r.ended = r.ended || end
 		r.touch()

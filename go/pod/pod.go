@@ -50,8 +50,16 @@ type Status struct {
 	Service string // the service that ended the pod, empty where none did
 	Check   *Check // set where the task has a check: what it came to last
 
+	Networks []Network // where the pod can be reached from other hosts at addresses of its own; empty for the agent's address
+
 	Labels map[string]string // of the update, light-weight: master and agent keep them in memory
 	Data   []byte            // of the update, for the framework
+}
+
+// Network is a network with the pod's addresses on it.
+type Network struct {
+	Name      string
+	Addresses []string // IPv4 or IPv6
 }
 
 // Kind says when a pod ends.

@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/network"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
@@ -164,6 +167,35 @@ services:
 			require.Equal(t, "web", whole.Status.Service)
 			require.Equal(t, status.GetMessage(), whole.Status.Message)
 			require.Equal(t, c.code, *parse[told](t, string(status.Data)).Services[len(whole.Services)-1].ExitCode)
+		})
+	}
+}
+
+// TestAddressesAreToldWhereOthersReachThem has a pod on a Docker network that exists already.
+func TestAddressesAreToldWhereOthersReachThem(t *testing.T) {
+	ctx := context.Background()
+	const name = "e2e-routed"
+	created, err := world.docker.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, world.docker.NetworkRemove(ctx, created.ID)) })
+	for _, routable := range []bool{true, false} {
+		t.Run(fmt.Sprint(routable), func(t *testing.T) {
+			l := launch(t, app{
+				labels: map[string]string{"dce.network.mode": name, "dce.network.routable": fmt.Sprint(routable)},
+				files:  map[string]string{"compose.yaml": service("command: [sleep, '1000']", "init: true")},
+			})
+			status := l.await(mesos.TASK_RUNNING)
+			told := status.GetContainerStatus().GetNetworkInfos()
+			require.Len(t, told, 1)
+			own := l.containers()["infra"].NetworkSettings.Networks[name].IPAddress
+			require.NotEmpty(t, own)
+			if routable {
+				require.Equal(t, name, told[0].GetName())
+				require.Equal(t, own, told[0].IPAddresses[0].GetIPAddress())
+			} else {
+				require.NotEqual(t, own, told[0].IPAddresses[0].GetIPAddress(), "the agent fills in its own")
+			}
+			l.kill()
 		})
 	}
 }
