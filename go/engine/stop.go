@@ -18,7 +18,7 @@ import (
 const (
 	killWait    = 10 * time.Second       // past the deadline, for the engine to report the end of what was killed
 	unreachable = time.Second            // past the deadline, for an engine that is out of reach
-	resortWait  = 500 * time.Millisecond // past the deadline, for the engine, before its containers are ended without it
+	resortWait  = 300 * time.Millisecond // past the deadline, for the engine, before its containers are ended without it
 	callWait    = 5 * time.Second        // for one signal
 	signalPause = 100 * time.Millisecond // before a signal that failed is sent again
 )

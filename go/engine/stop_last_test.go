@@ -67,7 +67,7 @@ func TestTheLastResortOfAStop(t *testing.T) {
 		report := p.Stop(t.Context(), spec, in(5*time.Second))
 		require.Equal(t, engine.StopReport{Alone: []string{"a", "b"}}, report)
 		require.Equal(t, want, g.killed, "infra last")
-		require.InDelta(t, 5500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
+		require.InDelta(t, 5300*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
 
 		// It hangs: nothing tells that it does.
 		fake.Fail(engine.MethodList, nil, 0)
@@ -85,14 +85,14 @@ func TestTheLastResortOfAStop(t *testing.T) {
 		require.Equal(t, []string{"a", "b"}, report.Alone)
 		require.NoError(t, report.Err)
 		require.Equal(t, want, g.killed)
-		require.InDelta(t, 2500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
+		require.InDelta(t, 2300*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
 
 		// A second request brings the last resort nearer.
 		deadline := in(time.Hour)
 		begun = time.Now()
 		time.AfterFunc(time.Second, func() { deadline.Shorten(time.Now().Add(time.Second)) })
 		require.NoError(t, p.Stop(t.Context(), spec, deadline).Err)
-		require.InDelta(t, 2500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
+		require.InDelta(t, 2300*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
 	})
 }
 
@@ -183,7 +183,7 @@ func TestTheLastResortComesSoonAfterALateStop(t *testing.T) {
 		}
 		begun := time.Now()
 		require.Equal(t, []string{"a"}, p.Stop(t.Context(), spec, in(-time.Second)).Alone)
-		require.InDelta(t, 500*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
+		require.InDelta(t, 300*time.Millisecond, time.Since(begun), float64(100*time.Millisecond))
 	})
 }
 

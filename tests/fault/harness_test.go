@@ -170,6 +170,21 @@ func (l *task) gone() {
 	require.NotContains(l.t, l.stderr.String(), "DATA RACE")
 }
 
+// swept waits until the agent has ended the executor, and removes what it left, as the agent module would.
+func (l *task) swept() {
+	l.t.Helper()
+	ctx, cancel := l.within()
+	defer cancel()
+	require.NoError(l.t, l.run.Wait(ctx))
+	for _, c := range l.containers() {
+		require.Equal(l.t, "exited", string(c.State))
+		require.NoError(l.t, l.engine.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true}))
+	}
+	host, err := cgroup.Open(cgroup.Options{})
+	require.NoError(l.t, err)
+	require.NoError(l.t, host.Remove(ctx, l.root))
+}
+
 func (l *task) kill(grace time.Duration) mesos.TaskStatus {
 	l.t.Helper()
 	require.NoError(l.t, l.agent.Kill(l.id, &grace))
