@@ -1,0 +1,60 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A cleanup comes before the agent removes its own cgroups, and an agent fails where one is missing (Mesos:
+// src/linux/cgroups.cpp, destroy): those stay until the executor is removed. What is below, and what the engine made in
+// hierarchies that the agent does not use, goes at once.
+func TestTheAgentsOwnCgroupsAreLeftToIt(t *testing.T) {
+	s := newStage(t)
+	own := "/" + s.root + "/c1"
+	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
+	require.NoError(t, s.host.Create(own, "memory", "cpu"))
+	s.isolated()
+	e := s.do("prepare", `{"container":"c1","sandbox":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","framework":"f","executor":"e","command":{"value":"./dce-executor"}}`)
+	require.Equal(t, OK, e.status, e.text)
+	require.JSONEq(t, fmt.Sprintf(`{"environment":{"variables":[{"name":"DCE_CGROUP_PARENT","value":%q}]}}`, own), e.text)
+	require.NoError(t, s.host.Create(own+"/docker")) // as the engine does, in all hierarchies
+	s.pod("c1", "e")
+
+	s.ok("cleanup", `{"container":"c1"}`)
+	require.Zero(t, s.left())
+	for _, hi := range s.host.Hierarchies() {
+		agents := false
+		for _, controller := range hi.Controllers {
+			agents = agents || controller == "memory" || controller == "cpu"
+		}
+		require.NoDirExists(t, filepath.Join(hi.Dir, own, "docker"))
+		if agents {
+			require.DirExists(t, filepath.Join(hi.Dir, own))
+		} else {
+			require.NoDirExists(t, filepath.Join(hi.Dir, own))
+		}
+	}
+	s.ok("hook.removed", fmt.Sprintf(`{"framework":"f","executor":"e","at_ns":%d}`, time.Now().UnixNano()))
+	s.eventually("nothing is left", func() bool {
+		there, err := s.host.Exists(own)
+		require.NoError(t, err)
+		return !there
+	})
+	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
+}
+
+// A kernel since 5.11 has memory.use_hierarchy at 1 everywhere, in all modes; without a cgroup of the container nothing is
+// refused.
+func TestHierarchyOfTheRoot(t *testing.T) {
+	for _, mode := range []string{hierarchyEnforce, hierarchyRequire, hierarchyWarn} {
+		s := newStage(t, "use_hierarchy", mode)
+		require.Equal(t, 1, s.snapshot().HierarchyEnforced, mode)
+		require.Equal(t, end{OK, "{}"}, s.do("prepare", `{"container":"none","command":{"value":"./dce-executor"}}`))
+	}
+	require.Zero(t, newStage(t, "use_hierarchy", hierarchyOff).snapshot().HierarchyEnforced)
+}
