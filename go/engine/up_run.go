@@ -88,8 +88,16 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
+// finished says that everything is done, and that the engine's events have told of every start: who watches the pod then
+// knows no less than who brought it up.
 func (r *run) finished() bool {
-	return !slices.ContainsFunc(r.plan.Ops, func(o *Op) bool { return r.status[o] < done })
+	return !slices.ContainsFunc(r.plan.Ops, func(o *Op) bool {
+		if o.Kind == OpStart && r.status[o] == done {
+			s, known := r.states[r.ids[o.Container.Name]]
+			return !known || s.Status == StatusCreated
+		}
+		return r.status[o] < done
+	})
 }
 
 // advance begins every operation whose needs are done, and ends every wait whose condition has come.
