@@ -199,7 +199,10 @@ func TestTheLastResortKnowsWhatWasJustStarted(t *testing.T) {
 		watch := p.Watch(watching, podID)
 		<-watch // nothing is there
 		fake.Mute()
-		require.NoError(t, p.Up(t.Context(), spec, nil))
+		ctx, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		require.ErrorIs(t, p.Up(ctx, spec, nil), context.DeadlineExceeded, "no event came")
+		require.Len(t, calls(fake, engine.MethodStart), 2)
 		release := fake.Hang(engine.MethodList)
 		require.Equal(t, engine.StopReport{Alone: []string{"a"}}, p.Stop(t.Context(), spec, in(0)))
 		require.Len(t, g.killed, 2)
