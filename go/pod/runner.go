@@ -51,10 +51,11 @@ type Ready struct {
 
 // Bounds for what follows the terminal update. What is left then is the reaper's.
 const (
-	tailTimeout   = 100 * time.Millisecond // for the last output of a service that failed
-	tailLines     = 3                      // how much of it goes into the status
-	drainTimeout  = 2 * time.Second
-	removeTimeout = 30 * time.Second
+	catchUpTimeout = 200 * time.Millisecond // for what the watch has to tell when the pod is up
+	tailTimeout    = 100 * time.Millisecond // for the last output of a service that failed
+	tailLines      = 3                      // how much of it goes into the status
+	drainTimeout   = 2 * time.Second
+	removeTimeout  = 30 * time.Second
 )
 
 // Runner acts on what next decides. One goroutine owns the state; everything that takes time runs beside it and comes back
@@ -119,6 +120,9 @@ func (r *Runner) loop() {
 	for {
 		select {
 		case e := <-r.events:
+			if _, ok := e.(Up); ok {
+				r.catchUp()
+			}
 			if r.handle(e) {
 				return
 			}
@@ -134,6 +138,25 @@ func (r *Runner) loop() {
 			r.handle(CompletionTimeout{r.cfg.MaxCompletion})
 		case <-r.lostTime.C:
 			r.handle(EngineLost{time.Since(r.lostAt), r.lost})
+		}
+	}
+}
+
+// catchUp takes what the watch has to tell of the members before the pod is said to be up: both come from one stream, but
+// through different hands.
+func (r *Runner) catchUp() {
+	late := time.NewTimer(catchUpTimeout)
+	defer late.Stop()
+	for !r.state.allSeen() {
+		select {
+		case o, ok := <-r.watch:
+			if !ok {
+				r.watch = nil
+				return
+			}
+			r.observe(o)
+		case <-late.C:
+			return
 		}
 	}
 }

@@ -216,3 +216,22 @@ func TestViewTellsWhatIsNewOnce(t *testing.T) {
 	infra := engine.Observation{Containers: []engine.ContainerState{{Name: "i", Role: labels.RoleInfra, Status: engine.StatusExited, ExitCode: 137}}}
 	require.Equal(t, []Event{InfraExited{137}}, v.update(infra))
 }
+
+func TestRunnerKnowsTheMembersWhenThePodIsUp(t *testing.T) {
+	s := newScripted()
+	spec := engine.PodSpec{Services: []engine.ContainerSpec{{Service: "web", Name: "web-1", Essential: true, Health: engine.HealthFile}}}
+	r, reports := start(t, s, Rules{Kind: Service}, func(c *Config) {
+		c.Prepare = func(context.Context) (Ready, error) { return Ready{Spec: spec, Engine: s, Logs: s}, nil }
+	})
+	s.up <- nil // Up's own hands are quicker than those of the watch
+	healthy := seen("web-1", "web", engine.StatusRunning, 0)
+	healthy.Containers[0].Health = engine.HealthHealthy
+	s.watch <- healthy
+	st := <-reports
+	require.Equal(t, Running, st.State)
+	require.NotNil(t, st.Healthy)
+	require.True(t, *st.Healthy)
+	r.Kill(nil)
+	<-s.stop
+	s.stopped <- engine.StopReport{}
+}

@@ -90,6 +90,16 @@ func (m Member) Is() string {
 	return "pending"
 }
 
+// allSeen says that every member was seen to run or to have ended, and to be healthy where its file has a healthcheck.
+func (s State) allSeen() bool {
+	for _, m := range s.Members {
+		if !m.Seen || m.Checked && !m.Init && !m.Exited && m.Health != engine.HealthHealthy {
+			return !s.Phase.launching() // what is stopping is not waited for
+		}
+	}
+	return true
+}
+
 // New is the state of a pod that was just received.
 func New(rules Rules) State { return State{Rules: rules, Phase: PhaseReceived, Check: rules.Check} }
 
