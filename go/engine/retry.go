@@ -48,10 +48,8 @@ func repeatable(call Call, err error) bool {
 	case MethodSignal:
 		var unreached *dialError
 		return errors.As(err, &unreached)
-	case MethodPull:
-		var f *failure
-		return errdefs.IsUnavailable(err) && !(errors.As(err, &f) && f.registry)
 	default:
-		return errdefs.IsUnavailable(err)
+		var f *failure
+		return errdefs.IsUnavailable(err) && (!errors.As(err, &f) || !f.registry)
 	}
 }
