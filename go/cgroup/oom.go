@@ -189,3 +189,6 @@ func ContainerID(name string) string {
 	}
 	return name
 }
+
+// ContainerNames are the names that the cgroup of a container may have: the inverse of ContainerID.
+func ContainerNames(id string) []string { return []string{id, "docker-" + id + ".scope"} }

@@ -76,7 +76,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	log.WithFields(logrus.Fields{"kind": kind, "because": why}).Info("The kind of the pod is decided.")
 	files := filesOf(env.Sandbox, id.PodID(), l.launched.Add(1) == 1)
 	reporting := newReport(id.PodID(), task.TaskID.Value, kind, why, files, log)
-	memory := newOOM(files, log)
+	memory := newMemory(files, log)
 	spareExecutor(log)
 	runner := pod.Start(pod.Config{
 		Rules: checked(pod.Rules{
@@ -100,7 +100,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 }
 
 // prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, session *executor.Session, id labels.Identity, reporting *report, memory *oom, log logrus.FieldLogger) (pod.Ready, error) {
+func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, session *executor.Session, id labels.Identity, reporting *report, memory *memory, log logrus.FieldLogger) (pod.Ready, error) {
 	env := session.Environment
 	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
 	if err != nil {

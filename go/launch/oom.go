@@ -2,204 +2,133 @@ package launch
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
-	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/oom"
 )
 
-// oom attributes what the kernel kills for want of memory to the services of a pod, and writes it into the sandbox at once: an
+// memory attributes what the kernel kills for want of memory to the services of a pod, and writes it into the sandbox at once: an
 // agent hears of the task's cgroup, too, and may end this executor before it can report anything.
-type oom struct {
+type memory struct {
 	dir, name string // of oom.json
 	log       logrus.FieldLogger
 
-	mu       sync.Mutex
-	closed   bool
-	watch    *cgroup.OOMWatch
-	services map[string]string // by container id
-	kills    []kill
-}
-
-// kill is one entry of oom.json.
-type kill struct {
-	Service   string            `json:"service"`
-	Container string            `json:"container"` // Docker's id
-	Limit     string            `json:"limit"`     // whose: "container", "pod", "above" the pod's
-	Cgroup    string            `json:"cgroup,omitempty"`
-	Bytes     uint64            `json:"limit_bytes,omitempty"`
-	Usage     uint64            `json:"usage_bytes,omitempty"` // of that cgroup, at most
-	Peak      uint64            `json:"service_bytes"`         // of the service, at most
-	Used      map[string]uint64 `json:"used_bytes"`            // by service, when the limit was hit
-	Processes uint64            `json:"processes_killed"`      // since the container started
-	Message   string            `json:"message"`
-	At        time.Time         `json:"at"`
+	mu     sync.Mutex
+	closed bool
+	watch  *cgroup.OOMWatch
+	file   oom.File
 }
 
 // mostKills bounds oom.json: a service may lose a child process again and again.
 const mostKills = 32
 
-// newOOM writes beside pod.json.
-func newOOM(f files, log logrus.FieldLogger) *oom {
-	return &oom{dir: f.dir, name: "oom" + strings.TrimPrefix(f.pod, "pod"), log: log, services: map[string]string{}}
+// newMemory writes beside pod.json.
+func newMemory(f files, log logrus.FieldLogger) *memory {
+	name := strings.TrimSuffix(oom.FileName, ".json") + strings.TrimPrefix(f.pod, "pod")
+	return &memory{dir: f.dir, name: name, log: log, file: oom.File{Containers: map[string]string{}, Kills: []oom.Kill{}}}
 }
 
 // begin watches the containers that will be put under parent. Where that can't be, nothing is claimed about memory.
-func (o *oom) begin(host *cgroup.Host, parent string) {
-	watch, err := host.WatchOOM(parent, o.report, func(err error) {
-		o.log.WithError(err).Warn("What the kernel kills in a container for want of memory is not noticed.")
+func (m *memory) begin(host *cgroup.Host, parent string) {
+	watch, err := host.WatchOOM(parent, m.killed, func(err error) {
+		m.log.WithError(err).Warn("What the kernel kills in a container for want of memory is not noticed.")
 	})
 	if err != nil {
-		o.log.WithError(err).Warn("What the kernel kills for want of memory is not noticed.")
+		m.log.WithError(err).Warn("What the kernel kills for want of memory is not noticed.")
 		return
 	}
-	o.mu.Lock()
-	late := o.closed
+	m.mu.Lock()
+	late := m.closed
 	if !late {
-		o.watch = watch
+		m.watch = watch
 	}
-	o.mu.Unlock()
+	m.mu.Unlock()
 	if late {
 		watch.Close()
 	}
 }
 
 // closeAfter ends the watch with the pod.
-func (o *oom) closeAfter(done <-chan struct{}) {
+func (m *memory) closeAfter(done <-chan struct{}) {
 	<-done
-	o.mu.Lock()
-	o.closed = true
-	watch := o.watch
-	o.mu.Unlock()
+	m.mu.Lock()
+	m.closed = true
+	watch := m.watch
+	m.mu.Unlock()
 	if watch != nil {
 		watch.Close()
 	}
 }
 
 // gateway notes which container is whose: before its start, so that no kill is without a name.
-func (o *oom) gateway(g engine.Gateway) engine.Gateway { return &namingGateway{g, o} }
+func (m *memory) gateway(g engine.Gateway) engine.Gateway { return &namingGateway{g, m} }
 
 type namingGateway struct {
 	engine.Gateway
-	oom *oom
+	memory *memory
 }
 
 func (g *namingGateway) Create(ctx context.Context, spec *engine.ContainerSpec) (string, error) {
 	id, err := g.Gateway.Create(ctx, spec)
 	if err == nil {
-		g.oom.mu.Lock()
-		g.oom.services[id] = spec.Service
-		g.oom.mu.Unlock()
+		g.memory.created(id, spec.Service)
 	}
 	return id, err
 }
 
-// report takes what was killed. Containers of other pods below the same cgroup are not known here, and none of our business.
-func (o *oom) report(k cgroup.OOM) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	service, ours := o.services[cgroup.ContainerID(k.Name)]
+func (m *memory) created(id, service string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.file.Containers[id] = service
+	m.write()
+}
+
+// write is for callers that hold the lock.
+func (m *memory) write() {
+	if err := replaceFile(m.dir, m.name, m.file); err != nil {
+		m.log.WithError(err).Warn("What is known of the memory of the pod can't be written to the sandbox.")
+	}
+}
+
+// killed takes what was killed. Containers of other pods below the same cgroup are not known here, and none of our business.
+func (m *memory) killed(k cgroup.OOM) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kill, ours := oom.NewKill(k, m.file.Containers)
 	if !ours {
 		return
 	}
-	entry := o.entry(service, k)
-	o.kills = append(o.kills, entry)
-	o.kills = o.kills[max(0, len(o.kills)-mostKills):]
-	if err := replaceFile(o.dir, o.name, o.kills); err != nil {
-		o.log.WithError(err).Warn("What was killed for want of memory can't be written down.")
-	}
-	o.log.WithFields(logrus.Fields{"service": service, "limit": entry.Limit, "cgroup": k.Cgroup, "limit_bytes": entry.Bytes, "usage_bytes": k.Usage}).
-		Warn("The kernel killed a process of a service for want of memory.")
-}
-
-func (o *oom) entry(service string, k cgroup.OOM) kill {
-	out := kill{
-		Service: service, Container: cgroup.ContainerID(k.Name), Cgroup: k.Cgroup, Usage: k.Usage, Peak: k.Peak, Processes: k.Kills,
-		Limit: map[cgroup.Level]string{cgroup.LevelOwn: "container", cgroup.LevelParent: "pod", cgroup.LevelAbove: "above"}[k.Level],
-		Used:  map[string]uint64{}, At: k.At,
-	}
-	if k.Limit != cgroup.NoLimit {
-		out.Bytes = k.Limit
-	}
-	for name, bytes := range k.Used {
-		if other, known := o.services[cgroup.ContainerID(name)]; known {
-			out.Used[other] += bytes
-		}
-	}
-	out.Message = out.clause()
-	return out
-}
-
-// clause says whose limit was hit, with the numbers.
-func (k kill) clause() string {
-	switch {
-	case k.Processes == 0: // seen too late for more
-		return fmt.Sprintf("it ended when the whole pod was at its limit, which is the task's, of %s, and %s of it were used", megabytes(k.Bytes), megabytes(k.Usage))
-	case k.Limit == "container" && k.Bytes == 0:
-		return "the kernel killed a process of it at the limit of a cgroup that it made itself"
-	case k.Limit == "container":
-		return fmt.Sprintf("the kernel killed it at its own limit of %s, of which it used %s", megabytes(k.Bytes), megabytes(k.Usage))
-	case k.Limit == "pod":
-		return fmt.Sprintf("the kernel killed it at the limit of the whole pod, which is the task's, of %s: the pod used %s%s",
-			megabytes(k.Bytes), megabytes(k.Usage), k.shares())
-	case k.Cgroup != "":
-		return fmt.Sprintf("the kernel killed it at the limit of %s of the cgroup %s, which is above the task's", megabytes(k.Bytes), k.Cgroup)
-	}
-	return fmt.Sprintf("the kernel killed it because the host had no memory left; it used %s", megabytes(k.Peak))
-}
-
-// shares are the services that used most of the pod's memory.
-func (k kill) shares() string {
-	const most = 4
-	if len(k.Used) == 0 {
-		return ""
-	}
-	names := slices.SortedFunc(maps.Keys(k.Used), func(a, b string) int {
-		if k.Used[a] != k.Used[b] {
-			return int(min(max(int64(k.Used[b])-int64(k.Used[a]), -1), 1))
-		}
-		return strings.Compare(a, b)
-	})
-	names = slices.DeleteFunc(names, func(n string) bool { return n == labels.RoleInfra })
-	var parts []string
-	for _, n := range names[:min(most, len(names))] {
-		parts = append(parts, n+" "+megabytes(k.Used[n]))
-	}
-	return ", of these " + strings.Join(parts, ", ")
-}
-
-func megabytes(n uint64) string {
-	return strconv.FormatFloat(float64(n*10>>20)/10, 'f', -1, 64) + " MB"
+	m.file.Kills = append(m.file.Kills, kill)
+	m.file.Kills = m.file.Kills[max(0, len(m.file.Kills)-mostKills):]
+	m.write()
+	m.log.WithFields(logrus.Fields{
+		"service": kill.Service, "limit": kill.Limit, "cgroup": kill.Cgroup, "limit_bytes": kill.Bytes, "usage_bytes": kill.Usage,
+	}).Warn("The kernel killed a process of a service for want of memory.")
 }
 
 // evidence is what pod.Config asks for: a clause about a service that SIGKILL has ended, "" where the kernel is not known to
 // have killed it for want of memory.
-func (o *oom) evidence(service string) string {
-	o.mu.Lock()
-	watch := o.watch
-	var ids []string
-	for id, of := range o.services {
-		if of == service {
-			ids = append(ids, id)
-		}
-	}
-	o.mu.Unlock()
+func (m *memory) evidence(service string) string {
+	m.mu.Lock()
+	watch, services := m.watch, maps.Clone(m.file.Containers)
+	m.mu.Unlock()
 	if watch == nil {
 		return ""
 	}
 	var last cgroup.OOM
-	for _, id := range ids {
-		for _, name := range []string{id, "docker-" + id + ".scope"} {
+	for id, of := range services {
+		if of != service {
+			continue
+		}
+		for _, name := range cgroup.ContainerNames(id) {
 			if k, known := watch.Of(name); known && k.At.After(last.At) {
 				last = k
 			}
@@ -208,9 +137,8 @@ func (o *oom) evidence(service string) string {
 	if last.Name == "" {
 		return ""
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.entry(service, last).Message
+	kill, _ := oom.NewKill(last, services)
+	return kill.Message
 }
 
 // Of the executor, as Kubernetes' infra containers have it (pkg/kubelet/qos/policy.go): containers have 0 and more.

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
+
+	"github.com/dce-go/dce/go/cgroup"
 )
 
 // Container is one run of an executor: a process with its sandbox and its cgroup.
@@ -33,6 +35,9 @@ type Container struct {
 	destroying  chan struct{} // closed by the first destroy
 	once        sync.Once
 	termination *termination // why it was destroyed, nil when it exited; written before destroying is closed
+
+	oomMu sync.Mutex
+	ooms  []cgroup.OOM // what the kernel killed below the container's cgroup
 }
 
 // termination is what sendExecutorTerminatedStatusUpdate reports: src/slave/containerizer, ContainerTermination.

@@ -4,10 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/oom"
 )
 
 // watchOOM makes the agent destroy a container whose own memory limit was hit, as a real agent does: the executor's own
@@ -37,17 +42,67 @@ func (a *Agent) watchOOM(c *Container) error {
 		event.Close()
 		return err
 	}
+	known := make(chan struct{}, 1)
+	watch, err := a.options.Cgroups.WatchOOM(c.Cgroup, func(k cgroup.OOM) {
+		if k.Kills == 0 {
+			return // a guess, which the end of all containers makes worthless here
+		}
+		c.oomMu.Lock()
+		c.ooms = append(c.ooms, k)
+		c.oomMu.Unlock()
+		select {
+		case known <- struct{}{}:
+		default:
+		}
+	}, func(err error) { a.options.Log.WithError(err).Warn("A container's memory can't be watched") })
+	if err != nil {
+		event.Close()
+		return err
+	}
 	a.running.Go(func() {
 		<-c.destroying
 		event.Close()
+		watch.Close()
 	})
 	a.running.Go(func() {
 		var count [8]byte
 		if _, err := event.Read(count[:]); err != nil {
 			return // closed, because the container is being destroyed
 		}
+		select { // the kernel tells first and kills then; a real agent takes that long to act
+		case <-known:
+		case <-time.After(oomDelay):
+		}
 		a.terminate(c, &termination{mesos.TASK_FAILED, mesos.REASON_CONTAINER_LIMITATION_MEMORY, a.oomMessage(c)})
 	})
+	return nil
+}
+
+// oomDelay bounds the wait for the kernel's choice.
+const oomDelay = 100 * time.Millisecond
+
+// oomLabels say which service was killed, in the words of the executor's file: what a module's slaveTaskStatusDecorator may
+// add, which sets labels and nothing that is in the message.
+func (a *Agent) oomLabels(c *Container) *mesos.Labels {
+	c.oomMu.Lock()
+	defer c.oomMu.Unlock()
+	if len(c.ooms) == 0 {
+		return nil
+	}
+	services, err := oom.Containers(c.Sandbox)
+	if err != nil {
+		a.options.Log.WithError(err).Warn("What the executor says of its containers can't be read")
+	}
+	for _, k := range c.ooms {
+		if kill, ok := oom.NewKill(k, services); ok {
+			out := &mesos.Labels{}
+			for key, value := range kill.Labels() {
+				out.Labels = append(out.Labels, mesos.Label{Key: key, Value: &value})
+			}
+			slices.SortFunc(out.Labels, func(x, y mesos.Label) int { return strings.Compare(x.Key, y.Key) })
+			return out
+		}
+	}
 	return nil
 }
 

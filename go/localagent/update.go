@@ -110,8 +110,12 @@ func (a *Agent) acknowledge(e *run, status mesos.TaskStatus) {
 func (a *Agent) report(e *run, id mesos.TaskID, why termination) {
 	random := uuid.New()
 	now := float64(time.Now().UnixNano()) / 1e9
-	a.update(e, mesos.TaskStatus{TaskID: id, State: &why.state, Reason: &why.reason, Message: &why.message,
-		UUID: random[:], Timestamp: &now}, mesos.SOURCE_AGENT)
+	status := mesos.TaskStatus{TaskID: id, State: &why.state, Reason: &why.reason, Message: &why.message,
+		UUID: random[:], Timestamp: &now}
+	if e != nil && e.container != nil && why.reason == mesos.REASON_CONTAINER_LIMITATION_MEMORY {
+		status.Labels = a.oomLabels(e.container)
+	}
+	a.update(e, status, mesos.SOURCE_AGENT)
 }
 
 // terminal follows src/common/protobuf_utils.cpp, isTerminalState.

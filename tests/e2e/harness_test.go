@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -69,6 +70,7 @@ type app struct {
 	env    map[string]string // of the executor
 	ports  []uint64          // offered, default none
 	mem    float64           // MB, default 256
+	cpus   float64           // default 2
 }
 
 func newNode(t *testing.T, change func(*localagent.Options)) *node {
@@ -213,7 +215,7 @@ func (n *node) task(a app) mesos.TaskInfo {
 	}
 	info := mesos.TaskInfo{
 		Name: name, TaskID: mesos.TaskID{Value: strings.ReplaceAll(name, "/", "_")},
-		Resources: []mesos.Resource{resources.NewCPUs(2).Resource, resources.NewMemory(mem).Resource},
+		Resources: []mesos.Resource{resources.NewCPUs(cmp.Or(a.cpus, 2)).Resource, resources.NewMemory(mem).Resource},
 		Executor:  n.executor(a),
 		Labels:    &mesos.Labels{},
 	}

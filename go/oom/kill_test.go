@@ -1,0 +1,65 @@
+package oom
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/cgroup"
+)
+
+func TestClauses(t *testing.T) {
+	for want, k := range map[string]Kill{
+		"its own limit of 32 MB, of which it used 31.5 MB":     {Limit: "container", Bytes: 32 << 20, Usage: 63 << 19, Processes: 1},
+		"a cgroup that it made itself":                         {Limit: "container", Processes: 1},
+		"of 64 MB: the pod used 64 MB":                         {Limit: "pod", Bytes: 64 << 20, Usage: 64 << 20, Processes: 2},
+		"it ended when the whole pod was at its limit":         {Limit: "pod", Bytes: 64 << 20, Usage: 64 << 20},
+		"limit of 128 MB of the cgroup /mesos, which is above": {Limit: "above", Cgroup: "/mesos", Bytes: 128 << 20, Processes: 1},
+		"the host had no memory left; it used 5 MB":            {Limit: "above", Peak: 5 << 20, Processes: 1},
+	} {
+		require.Contains(t, k.clause(), want)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	k, ok := NewKill(cgroup.OOM{Name: "a", Kills: 1, Level: cgroup.LevelOwn, Limit: 1 << 20, Usage: 1 << 20}, map[string]string{"a": "web"})
+	require.True(t, ok)
+	require.Equal(t, map[string]string{
+		LabelService: "web", LabelLimit: "container", LabelBytes: "1048576", LabelUsage: "1048576",
+		LabelMessage: "Service web ran out of memory: the kernel killed it at its own limit of 1 MB, of which it used 1 MB.",
+	}, k.Labels())
+	_, ok = NewKill(cgroup.OOM{Name: "b"}, map[string]string{"a": "web"})
+	require.False(t, ok)
+}
+
+// Containers may write to the sandbox: whatever they put there, reading ends, and stays inside.
+func TestContainersOfASandbox(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, content string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	}
+	got, err := Containers(dir)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	put("oom.json", `{"containers":{"a":"web"}}`)
+	put("oom-dce-x.json", `{"containers":{"b":"db"}}`)
+	got, err = Containers(dir)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a": "web", "b": "db"}, got)
+
+	require.NoError(t, unix.Mkfifo(filepath.Join(dir, "oom-pipe.json"), 0o644))
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "oom-link.json")))
+	put("oom-garbage.json", "{")
+	put("oom-huge.json", strings.Repeat(" ", maxFile)+`{"containers":{"c":"x"}}`)
+	got, err = Containers(dir)
+	require.Equal(t, map[string]string{"a": "web", "b": "db"}, got)
+	for _, name := range []string{"pipe", "link", "garbage", "huge"} {
+		require.ErrorContains(t, err, "oom-"+name+".json")
+	}
+	_, err = Containers(filepath.Join(dir, "nowhere"))
+	require.Error(t, err)
+}
