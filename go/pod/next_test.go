@@ -161,6 +161,13 @@ func TestNextProperties(t *testing.T) {
 					if a.Status.Message == "" {
 						t.Fatalf("%s without a message", a.Status.State)
 					}
+					if a.Status.State == Running && before.launching() && s.Phase == PhaseRunning {
+						for _, m := range s.Members {
+							if m.Waiting || m.Behind {
+								t.Fatalf("%s is reported while %+v", a.Status.State, m)
+							}
+						}
+					}
 					reports = append(reports, a.Status.State)
 				case DoRestart:
 					if stopAsked > 0 {
