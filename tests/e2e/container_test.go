@@ -29,8 +29,9 @@ func boxed(kind mesos.ContainerInfo_DockerInfo_Network, parameters ...string) *m
 	return &mesos.ContainerInfo{Type: mesos.ContainerInfo_DOCKER.Enum(), Docker: docker}
 }
 
-// launchBoxed starts a task of a container with a command. Mesos takes a task with both a command and an executor in a group
-// only (src/master/validation.cpp, validateTask and task::group::internal::validateTask).
+// launchBoxed starts a task of a container with a command, in a group: alone, a task with an executor may have no command. The
+// agent does not mind a Docker container there, which a master would not take (src/master/validation.cpp,
+// task::internal::validateExecutor and task::group::internal::validateTask).
 func launchBoxed(t *testing.T, a app, box *mesos.ContainerInfo, command *mesos.CommandInfo) *launched {
 	t.Helper()
 	n := newNode(t, prepare(a))
@@ -45,7 +46,7 @@ func launchBoxed(t *testing.T, a app, box *mesos.ContainerInfo, command *mesos.C
 // noGrace is for programs that ignore SIGTERM as the first process of a container.
 var noGrace = map[string]string{"dce.stop.grace": "0s"}
 
-func shell(command string) *mesos.CommandInfo { return &mesos.CommandInfo{Value: &command} }
+func inShell(command string) *mesos.CommandInfo { return &mesos.CommandInfo{Value: &command} }
 
 // inspected is what `docker inspect` says of the pod by service, but for names, ids and what only time brings.
 func (l *launched) inspected() map[string]map[string]any {
@@ -174,7 +175,7 @@ func TestContainerNetworks(t *testing.T) {
 		"Mesos container on a network": {cni, func(t *testing.T, _, routes string, _ bool) { require.Contains(t, routes, "10.213.7.") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := launchBoxed(t, app{labels: noGrace}, c.box, shell("ls /sys/class/net | tr '\\n' ' '; echo; cat /proc/net/fib_trie; sleep 1000"))
+			l := launchBoxed(t, app{labels: noGrace}, c.box, inShell("ls /sys/class/net | tr '\\n' ' '; echo; cat /proc/net/fib_trie; sleep 1000"))
 			l.await(mesos.TASK_RUNNING)
 			require.Eventually(t, func() bool {
 				b, _ := os.ReadFile(filepath.Join(l.run.Sandbox, "logs/task.log"))
@@ -202,7 +203,7 @@ func TestContainerParameters(t *testing.T) {
 		"cap-drop=ALL", "memory-swappiness=7", "tmpfs=/scratch:size=1m", "stop-signal=SIGKILL", "read-only=true")
 	box.Docker.Privileged = new(false)
 	l := launchBoxed(t, app{labels: map[string]string{"dce.pod.kind": "job"}}, box,
-		shell(`hostname; pwd; echo "$A"; id -u; ulimit -n; cat /sys/fs/cgroup/memory/memory.swappiness; touch /x 2>/dev/null || touch /scratch/x && echo only scratch`))
+		inShell(`hostname; pwd; echo "$A"; id -u; ulimit -n; cat /sys/fs/cgroup/memory/memory.swappiness; touch /x 2>/dev/null || touch /scratch/x && echo only scratch`))
 	l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "shop\n/tmp\n$HOME\n1000\n64\n7\nonly scratch\n", l.file("logs/task.log"))
@@ -247,7 +248,7 @@ func TestComposeFileWinsOverContainer(t *testing.T) {
 	l := launchBoxed(t, app{
 		labels: map[string]string{"dce.pod.kind": "job"},
 		files:  map[string]string{"compose.yaml": service("command: [echo, from the file]")},
-	}, boxed(mesos.ContainerInfo_DockerInfo_NONE), shell("echo from the container"))
+	}, boxed(mesos.ContainerInfo_DockerInfo_NONE), inShell("echo from the container"))
 	l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "from the file\n", l.file("logs/web.log"))
@@ -288,7 +289,7 @@ func TestExecutorInAnImage(t *testing.T) {
 				"compose.yaml": service(`command: [sh, -c, "cat /in/file; cat $$MESOS_SANDBOX/in/file; echo done > /in/out"]`, "volumes: ['./in:/in']"),
 				"in/file":      "from the sandbox\n",
 			},
-		}, shell(command))
+		}, inShell(command))
 		l.await(mesos.TASK_FINISHED)
 		l.gone()
 		require.Equal(t, "from the sandbox\nfrom the sandbox\n", l.file("logs/web.log"))
@@ -298,7 +299,7 @@ func TestExecutorInAnImage(t *testing.T) {
 		l := launchInside(t, app{
 			labels: map[string]string{"dce.engine.lost_timeout": "1s"}, env: map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock"},
 			files: map[string]string{"compose.yaml": service()},
-		}, shell("exec "+world.executor))
+		}, inShell("exec "+world.executor))
 		status := l.await(mesos.TASK_FAILED)
 		require.Contains(t, status.GetMessage(), "executor runs inside the image some/image")
 		require.Contains(t, status.GetMessage(), "/no/such/docker.sock")
