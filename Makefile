@@ -10,7 +10,11 @@ STATIC  := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VE
 
 GOLANGCI_LINT := v2.15.0
 
-.PHONY: help setup build run test test-all bench lint clean install FORCE
+# Which Mesos the module is built for, as docs/module.md tells: make module MESOS="-DMesos_ROOT=/usr".
+MESOS   ?=
+CMAKE   := cmake --preset dev $(MESOS)
+
+.PHONY: help setup build programs module run test test-all bench lint clean install FORCE
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +22,18 @@ help: ## what can be made
 setup: ## install what the tests need from Debian's packages
 	@tests/setup.sh test
 
-build: bin/dce bin/dce-executor ## build bin/dce and bin/dce-executor, both static
+build: programs module ## build all of it
+
+programs: bin/dce bin/dce-executor ## build bin/dce and bin/dce-executor, both static
+
+module: go/pause/pause ## build lib/libdcecore.so and, with MESOS=…, lib/libmesos_dce.so; without it the module's test variant
+	@tests/setup.sh module
+	@$(CMAKE) >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
+	@grep 'No Mesos was named' build/cmake.log || true
+	@cmake --build --preset dev -j 2 >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
+	@mkdir -p lib
+	@cp -u build/cmake/dev/core/libdcecore.so lib/
+	@[ ! -e build/cmake/dev/module/libmesos_dce.so ] || cp -u build/cmake/dev/module/libmesos_dce.so lib/
 
 bin/dce bin/dce-executor: bin/%: go/pause/pause FORCE
 	$(STATIC) -o $@ ./go/cmd/$*
@@ -35,7 +50,7 @@ $(TOOLS)/%: FORCE | go/pause/pause
 
 run: ## run the example as a task, with the engine that is there or a private one
 	@tests/setup.sh run
-	@$(MAKE) --no-print-directory -s build $(BOX) $(TOOLS)/demo
+	@$(MAKE) --no-print-directory -s programs $(BOX) $(TOOLS)/demo
 	@$(BOX) run --name run --images -- $(TOOLS)/demo
 
 test: ## check the format, vet, and run all tests in a private engine, with the race detector
@@ -43,6 +58,7 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 	@$(MAKE) --no-print-directory build $(BOX)
 	@tests/format.sh
 	go vet ./...
+	ctest --preset dev -j 2 -E '^bench'
 	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 10m ./...
 
 test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
@@ -53,6 +69,7 @@ bench: build/peers/docker-compose ## measure against docker compose and the raw 
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory build $(BOX)
 	@go build -o $(TOOLS)/bench ./tests/bench
+	ctest --preset dev -R '^bench' --verbose
 	$(BOX) run --name bench --private --images --clean -- $(TOOLS)/bench
 
 build/peers/docker-compose: tests/peers/go.mod

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target of the Makefile needs from Debian's packages, where it is missing, without starting a daemon.
-# Usage: tests/setup.sh run|test|bench|lint. A second call installs nothing and ends at once.
+# Usage: tests/setup.sh run|module|test|bench|lint. A second call installs nothing and ends at once.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -63,6 +63,14 @@ install_missing() {
 	rm -f "$log"
 }
 
+module() { # what the C++ half is built and tested with
+	need gcc gcc
+	need g++ g++
+	need cmake cmake
+	[ -e /usr/include/gtest/gtest.h ] || missing="$missing libgtest-dev"
+	[ -e /usr/include/gmock/gmock.h ] || missing="$missing libgmock-dev"
+}
+
 go_is_there
 case ${1:-} in
 run | test | bench)
@@ -77,12 +85,16 @@ run | test | bench)
 	fi
 	# Tests put it into images, so it must not need a library. The package takes the place of Debian's dynamic busybox.
 	[ "$1" = run ] || { [ -x /bin/busybox ] && ! ldd /bin/busybox 2>/dev/null | grep -q '=>'; } || missing="$missing busybox-static"
+	[ "$1" = run ] || module
 	[ "$1" != bench ] || need docker-compose docker-compose
+	;;
+module)
+	module
 	;;
 lint)
 	need shellcheck shellcheck
 	need clang-format clang-format
 	;;
-*) die "usage: tests/setup.sh run|test|bench|lint" ;;
+*) die "usage: tests/setup.sh run|module|test|bench|lint" ;;
 esac
 [ -z "$missing" ] || install_missing
