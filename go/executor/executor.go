@@ -186,7 +186,8 @@ func (l *loop) tell(id string, s pod.Status) {
 	l.log.WithFields(logrus.Fields{
 		"task": id, "state": status.GetState().String(), "reason": string(s.Reason), "message": s.Message,
 	}).Info("The task has a new state.")
-	l.updates.add(status)
+	_, known := l.tasks[id]
+	l.updates.add(status, !known)
 	l.deliver()
 }
 

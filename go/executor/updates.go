@@ -20,14 +20,18 @@ type updates struct {
 type heldUpdate struct {
 	status mesos.TaskStatus
 	sent   int // subscription that it was sent with, 0 for none
+	stray  bool
 }
 
 // launched holds a task until the agent acknowledges any of its updates: from then on the agent knows that it was launched
 // (src/slave/slave.cpp, Slave::subscribe).
 func (u *updates) launched(task mesos.TaskInfo) { u.tasks = append(u.tasks, task) }
 
-// add holds an update.
-func (u *updates) add(status mesos.TaskStatus) { u.held = append(u.held, heldUpdate{status: status}) }
+// add holds an update. A stray one is of a task that was never launched here: the agent passes it on, but has nobody to
+// acknowledge it to (src/slave/slave.cpp, Slave::statusUpdate), so that it is not waited for once it was sent.
+func (u *updates) add(status mesos.TaskStatus, stray bool) {
+	u.held = append(u.held, heldUpdate{status: status, stray: stray})
+}
 
 // acknowledge lets go of the update with that uuid, and of the task. It says whether there was such an update.
 func (u *updates) acknowledge(task mesos.TaskID, uuid []byte) bool {
@@ -71,5 +75,13 @@ func (u *updates) unacknowledged(task string) bool {
 	return slices.ContainsFunc(u.held, func(h heldUpdate) bool { return h.status.TaskID.Value == task })
 }
 
-// len is the number of updates that are held.
-func (u *updates) len() int { return len(u.held) }
+// len is the number of updates that wait for their acknowledgement.
+func (u *updates) len() int {
+	n := 0
+	for _, h := range u.held {
+		if !h.stray || h.sent == 0 {
+			n++
+		}
+	}
+	return n
+}

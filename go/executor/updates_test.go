@@ -18,7 +18,7 @@ func TestATaskIsHeldUntilItsFirstAcknowledgement(t *testing.T) {
 	var u updates
 	u.launched(taskInfo("a"))
 	u.launched(taskInfo("b"))
-	u.add(anUpdate("a", "1"))
+	u.add(anUpdate("a", "1"), false)
 	tasks, held := u.subscribe(1)
 	require.Equal(t, []string{"a", "b"}, taskIDs(tasks))
 	require.Len(t, held, 1)
@@ -49,7 +49,7 @@ func TestUpdatesAreNeverLostAndKeepTheirOrder(t *testing.T) {
 			"add": func(t *rapid.T) {
 				count++
 				held = append(held, fmt.Sprint(count))
-				u.add(anUpdate(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "task"), fmt.Sprint(count)))
+				u.add(anUpdate(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "task"), fmt.Sprint(count)), false)
 			},
 			"acknowledge": func(t *rapid.T) {
 				uuid := pick(t)
@@ -91,4 +91,15 @@ func TestUpdatesAreNeverLostAndKeepTheirOrder(t *testing.T) {
 			},
 		})
 	})
+}
+
+func TestAStrayUpdateIsNotWaitedForOnceItWasSent(t *testing.T) {
+	u := &updates{}
+	stray := anUpdate("stranger", "1")
+	u.add(stray, true)
+	require.Equal(t, 1, u.len(), "it must be sent")
+	u.sent(stray.UUID, 1)
+	require.Zero(t, u.len())
+	_, again := u.subscribe(2)
+	require.Len(t, again, 1, "a new subscription carries it all the same")
 }

@@ -75,6 +75,14 @@ func (a *Agent) Redeliver(taskID string) error {
 	})
 }
 
+// SendKill sends the KILL of a task that the executor was perhaps never given: the LAUNCH before it may have been lost with a
+// connection.
+func (a *Agent) SendKill(executorID, taskID string) error {
+	return a.withRun(executorID, func(e *run) {
+		a.send(e, &executor.Event{Type: executor.Event_KILL, Kill: &executor.Event_Kill{TaskID: mesos.TaskID{Value: taskID}}})
+	})
+}
+
 // Heartbeat sends a HEARTBEAT event now.
 func (a *Agent) Heartbeat(executorID string) error {
 	return a.withRun(executorID, func(e *run) { a.send(e, &executor.Event{Type: executor.Event_HEARTBEAT}) })

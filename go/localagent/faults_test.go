@@ -207,6 +207,8 @@ func TestEventsThatATestCanSend(t *testing.T) {
 	const id = "executor of t"
 	require.NoError(t, a.Redeliver("t"))
 	require.Equal(t, "t", sub.next(executor.Event_LAUNCH).Launch.Task.TaskID.Value)
+	require.NoError(t, a.SendKill(id, "never launched"))
+	require.Equal(t, "never launched", sub.next(executor.Event_KILL).Kill.TaskID.Value)
 	require.NoError(t, a.Message(id, []byte("hello")))
 	require.Equal(t, "hello", string(sub.next(executor.Event_MESSAGE).Message.Data))
 	require.NoError(t, a.Error(id, "go away"))

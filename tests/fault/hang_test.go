@@ -24,7 +24,7 @@ func (h held) hang(meanwhile func()) {
 func TestDockerdHangsInEveryState(t *testing.T) {
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
-			h := hold(t, plain, state)
+			h := hold(t, plain, state, with{})
 			h.hang(h.release)
 			if state != "stopping" {
 				h.await(mesos.TASK_RUNNING)
@@ -44,7 +44,7 @@ func TestKillWhileDockerdHangsInEveryState(t *testing.T) {
 	const grace = time.Second
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
-			h := hold(t, plain, state)
+			h := hold(t, plain, state, with{})
 			require.NoError(t, h.engine.box.Pause())
 			defer func() { _ = h.engine.box.Resume() }()
 			begun := time.Now()

@@ -37,7 +37,7 @@ type node struct {
 	root           string // --cgroups_root
 }
 
-func newNode(t *testing.T, e *engine, compose string) *node {
+func newNode(t *testing.T, e *engine, compose string, change ...func(*localagent.Options)) *node {
 	t.Helper()
 	host, err := cgroup.Open(cgroup.Options{})
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func newNode(t *testing.T, e *engine, compose string) *node {
 	log := logrus.New()
 	log.SetOutput(t.Output())
 	log.SetLevel(logrus.WarnLevel)
-	n.agent, err = localagent.New(localagent.Options{
+	o := localagent.Options{
 		WorkDir: t.TempDir(), Cgroups: host, CgroupsRoot: n.root, EnableCFS: true, Log: log, Hostname: "here",
 		Stdout: &n.stdout, Stderr: &n.stderr,
 		Prepare: func(sandbox string) error {
@@ -56,7 +56,11 @@ func newNode(t *testing.T, e *engine, compose string) *node {
 			}
 			return os.WriteFile(filepath.Join(sandbox, "compose.yaml"), []byte(compose), 0o644)
 		},
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	n.agent, err = localagent.New(o)
 	require.NoError(t, err)
 	t.Cleanup(n.close)
 	return n

@@ -46,7 +46,7 @@ func TestAnEngineThatStaysDown(t *testing.T) {
 func TestAnEngineThatIsLostInTheMiddleOfALaunch(t *testing.T) {
 	for _, state := range []string{"pulling", "creating", "starting", "waiting for healthy"} {
 		t.Run(state, func(t *testing.T) {
-			h := hold(t, live, state, "engine.lost_timeout=500ms", "stop.grace=0s")
+			h := hold(t, live, state, with{})
 			require.NoError(t, live.box.Kill())
 			h.proxy.Cut()
 			require.NoError(t, h.agent.Kill(h.id, new(time.Duration))) // a kill, while it waits for the engine
@@ -65,7 +65,7 @@ func TestAnEngineThatIsLostInTheMiddleOfALaunch(t *testing.T) {
 // TestAnEngineThatIsLostForTooLong: with live-restore the containers run on without dockerd. After engine.lost_timeout the pod
 // has failed, and that is true.
 func TestAnEngineThatIsLostForTooLong(t *testing.T) {
-	l := hold(t, live, "running", "engine.lost_timeout=500ms").task
+	l := hold(t, live, "running", with{settings: []string{"engine.lost_timeout=500ms"}}).task
 	require.NotEmpty(t, l.processes())
 	require.NoError(t, live.box.Kill())
 	l.says("The Docker engine is out of reach")
@@ -92,7 +92,7 @@ func TestKillWhileDockerdIsDown(t *testing.T) {
 		"killed, shutdown": {live.box.Kill, func(l *task) error { return l.agent.Shutdown("executor-" + l.id) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := hold(t, live, "running").task
+			l := hold(t, live, "running", with{}).task
 			require.NoError(t, c.die())
 			require.NotEmpty(t, l.processes())
 			require.NoError(t, c.kill(l))
@@ -112,7 +112,7 @@ func TestKillWhileDockerdIsDown(t *testing.T) {
 
 // TestDockerdComesBackInTheMiddleOfAStop: the rest of the stop is as gentle as if it had never been away.
 func TestDockerdComesBackInTheMiddleOfAStop(t *testing.T) {
-	l := hold(t, live, "running").task
+	l := hold(t, live, "running", with{}).task
 	l.flag("end")
 	require.NoError(t, live.box.Kill())
 	l.says("The Docker engine is out of reach")
@@ -127,7 +127,7 @@ func TestDockerdComesBackInTheMiddleOfAStop(t *testing.T) {
 
 // TestAnEventStreamThatBreaks: what happened meanwhile is found in the list that is read afterwards.
 func TestAnEventStreamThatBreaks(t *testing.T) {
-	h := hold(t, plain, "running")
+	h := hold(t, plain, "running", with{})
 	reached, release := h.proxy.Hold("GET /events", 1, faulty.Before)
 	h.proxy.Cut()
 	h.reaches(reached)

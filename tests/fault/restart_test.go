@@ -24,7 +24,7 @@ func TestDockerdRestartsInEveryState(t *testing.T) {
 	for name, e := range map[string]*engine{"plain": plain, "live-restore": live} {
 		for _, state := range states {
 			t.Run(name+"/"+state, func(t *testing.T) {
-				h := hold(t, e, state)
+				h := hold(t, e, state, with{})
 				var before string
 				if webRuns(state) {
 					before = h.begun("web")

@@ -11,6 +11,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/tests/faulty"
 	"github.com/dce-go/dce/tests/images"
 )
@@ -44,16 +45,22 @@ type held struct {
 	release func() // lets it go on
 }
 
+// with is what a test wants beside the usual.
+type with struct {
+	settings []string // such as "engine.lost_timeout=1s"
+	agent    []func(*localagent.Options)
+}
+
 // hold brings a pod into a state and keeps it there. What the engine was asked for to get there, it has done, but the answer
 // has not arrived.
-func hold(t *testing.T, e *engine, state string, settings ...string) held {
+func hold(t *testing.T, e *engine, state string, w with) held {
 	t.Helper()
 	name := images.Busybox
 	var registry *faulty.Proxy
 	if state == "pulling" {
 		registry, name = slowRegistry(t, e)
 	}
-	n := newNode(t, e, web(name))
+	n := newNode(t, e, web(name), w.agent...)
 	var reached <-chan struct{}
 	release := func() {}
 	switch state {
@@ -66,7 +73,7 @@ func hold(t *testing.T, e *engine, state string, settings ...string) held {
 	case "starting":
 		reached, release = n.proxy.Hold("POST /containers/.*/start", 2, faulty.After) // infra's is the first
 	}
-	l := n.launch(settings...)
+	l := n.launch(w.settings...)
 	h := held{l, release}
 	switch state {
 	case "waiting for healthy":

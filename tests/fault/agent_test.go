@@ -1,0 +1,120 @@
+package fault
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/localagent"
+)
+
+// checkpointing is a framework whose executors outlive a restart of the agent.
+func checkpointing(o *localagent.Options) {
+	o.Framework.Checkpoint = new(true)
+	o.ReregistrationTimeout = time.Second
+}
+
+// TestTheAgentRestartsInEveryState: the pod goes on while the agent is away, and no update is lost or doubled.
+func TestTheAgentRestartsInEveryState(t *testing.T) {
+	for _, state := range states {
+		t.Run(state, func(t *testing.T) {
+			h := hold(t, plain, state, with{agent: []func(*localagent.Options){checkpointing}})
+			require.NoError(t, h.agent.Down())
+			h.says("The subscription to the Mesos agent is lost")
+			h.release()
+			if state == "stopping" {
+				h.says("state=TASK_KILLED")
+			} else {
+				h.says("state=TASK_RUNNING")
+			}
+			require.NoError(t, h.agent.Up(50*time.Millisecond))
+			if state != "stopping" {
+				h.await(mesos.TASK_RUNNING)
+				h.flag("end")
+				h.killUntilServed()
+			}
+			h.await(mesos.TASK_KILLED)
+			h.gone()
+			require.Equal(t, []string{"STARTING", "RUNNING", "KILLED"}, h.updates())
+		})
+	}
+}
+
+// killUntilServed kills: an agent that recovers ignores that, as a real one does.
+func (l *task) killUntilServed() {
+	l.t.Helper()
+	for begun := time.Now(); time.Since(begun) < patience; {
+		require.NoError(l.t, l.agent.Kill(l.id, nil))
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		err := l.stderr.Await(ctx, "event=Kill")
+		cancel()
+		if err == nil {
+			return
+		}
+	}
+	require.Fail(l.t, "the kill has not reached the executor")
+}
+
+// alone waits until the executor has ended by itself: the agent is gone and can't do it.
+func (l *task) alone() {
+	l.t.Helper()
+	select {
+	case <-l.run.Exited():
+	case <-time.After(patience):
+		require.Fail(l.t, "the executor lives on without its agent")
+	}
+	require.Equal(l.t, "exit status 1", l.run.ExitStatus())
+	require.Empty(l.t, l.processes())
+	left, err := l.engine.box.Left(context.Background())
+	require.NoError(l.t, err)
+	require.Empty(l.t, left)
+}
+
+// TestTheAgentIsGone: without checkpointing at once, with it after the recovery timeout, the executor ends its pod and itself.
+func TestTheAgentIsGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		agent func(*localagent.Options)
+		says  string
+	}{
+		"without checkpointing": {func(*localagent.Options) {}, "the framework has no checkpointing, so all pods were stopped"},
+		"recovery timeout": {func(o *localagent.Options) {
+			checkpointing(o)
+			o.RecoveryTimeout = time.Second
+		}, "no subscription to the Mesos agent within 1s"},
+	} {
+		for _, state := range []string{"pulling", "starting", "running"} {
+			t.Run(name+"/"+state, func(t *testing.T) {
+				h := hold(t, plain, state, with{agent: []func(*localagent.Options){c.agent}})
+				h.flag("end")
+				require.NoError(t, h.agent.Down())
+				h.alone()
+				h.says(c.says)
+				h.release()
+				require.NoError(t, h.agent.Up(0))
+			})
+		}
+	}
+}
+
+// TestALaunchThatComesTwiceChangesNothing in any state.
+func TestALaunchThatComesTwiceChangesNothing(t *testing.T) {
+	for _, state := range states {
+		t.Run(state, func(t *testing.T) {
+			h := hold(t, plain, state, with{})
+			require.NoError(t, h.agent.Redeliver(h.id))
+			h.says("The agent launches a task that is known already; nothing changes.")
+			h.release()
+			if state != "stopping" {
+				h.await(mesos.TASK_RUNNING)
+				h.flag("end")
+				require.NoError(t, h.agent.Kill(h.id, nil))
+			}
+			h.await(mesos.TASK_KILLED)
+			h.gone()
+			require.Equal(t, []string{"STARTING", "RUNNING", "KILLED"}, h.updates())
+		})
+	}
+}
