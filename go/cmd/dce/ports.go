@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -9,8 +10,11 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 )
 
-// The ports that are offered where the user names none: the beginning of Mesos' own default range.
-const firstPort, lastPort = 31000, 31099
+// The ports that are offered where the user names none: some of Mesos' own default range.
+const (
+	firstPort, lastPort = 31000, 32000
+	portsOffered        = 32
+)
 
 // parsePorts reads "31000-31010,31020" and keeps the order.
 func parsePorts(text string) ([]mesos.Value_Range, error) {
@@ -35,13 +39,14 @@ func parsePorts(text string) ([]mesos.Value_Range, error) {
 	return out, nil
 }
 
-// freePorts offers what nobody on this host listens on just now.
-func freePorts(ctx context.Context, free func(context.Context, uint64) bool) ([]mesos.Value_Range, error) {
-	var out []mesos.Value_Range
-	for port := uint64(firstPort); port <= lastPort; port++ {
-		if !free(ctx, port) {
+// freePorts offers what nobody on this host listens on just now, and no other dce offers. The claims hold until they are closed.
+func freePorts(ctx context.Context, take func(context.Context, uint64) (io.Closer, bool)) (out []mesos.Value_Range, claims []io.Closer, err error) {
+	for port := uint64(firstPort); port <= lastPort && len(claims) < portsOffered; port++ {
+		claim, ok := take(ctx, port)
+		if !ok {
 			continue
 		}
+		claims = append(claims, claim)
 		if n := len(out); n > 0 && out[n-1].End == port-1 {
 			out[n-1].End = port
 		} else {
@@ -49,14 +54,29 @@ func freePorts(ctx context.Context, free func(context.Context, uint64) bool) ([]
 		}
 	}
 	if len(out) == 0 {
-		return nil, badInput("all ports of %d-%d are in use on this host; offer others with --ports", firstPort, lastPort)
+		return nil, nil, badInput("all ports of %d-%d are in use on this host; offer others with --ports", firstPort, lastPort)
 	}
-	return out, nil
+	return out, claims, nil
 }
 
-func portIsFree(ctx context.Context, port uint64) bool {
+// claimPort takes a port that is free. The claim is an abstract socket, because such a name belongs to one process of a
+// network namespace, as a port does, and goes with it.
+func claimPort(ctx context.Context, port uint64) (io.Closer, bool) {
 	var config net.ListenConfig
-	address := ":" + strconv.FormatUint(port, 10)
+	name := strconv.FormatUint(port, 10)
+	claim, err := config.Listen(ctx, "unix", "@dce-run-port-"+name)
+	if err != nil {
+		return nil, false
+	}
+	if !portIsFree(ctx, ":"+name) {
+		claim.Close()
+		return nil, false
+	}
+	return claim, true
+}
+
+func portIsFree(ctx context.Context, address string) bool {
+	var config net.ListenConfig
 	tcp, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return false

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,15 +25,26 @@ func TestPorts(t *testing.T) {
 	bad(t, err, "names port 31005 twice")
 }
 
+type noClaim struct{}
+
+func (noClaim) Close() error { return nil }
+
 func TestFreePortsAreOfferedAsRanges(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		used := rapid.SliceOfDistinct(rapid.Uint64Range(firstPort, lastPort), rapid.ID).Draw(r, "used")
+		from := rapid.Uint64Range(firstPort, lastPort+1).Draw(r, "from") // all ports below are in use
+		used := rapid.SliceOf(rapid.Uint64Range(from, min(from+2*portsOffered, lastPort+1))).Draw(r, "used")
 		taken := map[uint64]bool{}
-		for _, p := range used {
-			taken[p] = true
+		for p := uint64(firstPort); p <= lastPort; p++ {
+			taken[p] = p < from || slices.Contains(used, p)
 		}
-		ranges, err := freePorts(t.Context(), func(_ context.Context, p uint64) bool { return !taken[p] })
-		if len(taken) == lastPort-firstPort+1 {
+		ranges, claims, err := freePorts(t.Context(), func(_ context.Context, p uint64) (io.Closer, bool) { return noClaim{}, !taken[p] })
+		free := 0
+		for p := uint64(firstPort); p <= lastPort; p++ {
+			if !taken[p] {
+				free++
+			}
+		}
+		if free == 0 {
 			bad(t, err, "offer others with --ports")
 			return
 		}
@@ -44,18 +57,36 @@ func TestFreePortsAreOfferedAsRanges(t *testing.T) {
 			}
 			require.True(t, i == 0 || ranges[i-1].End+1 < one.Begin, "neighbours are one range")
 		}
-		require.Equal(t, lastPort-firstPort+1-len(taken), n)
+		require.Equal(t, min(free, portsOffered), n)
+		require.Len(t, claims, n)
 	})
+}
+
+func TestAPortIsOfferedOnce(t *testing.T) {
+	port, first := uint64(firstPort), io.Closer(nil)
+	for ; first == nil; port++ { // other runs of dce may have some
+		if claim, ok := claimPort(t.Context(), port); ok {
+			first = claim
+			break
+		}
+	}
+	_, ok := claimPort(t.Context(), port)
+	require.False(t, ok)
+	require.NoError(t, first.Close())
+	again, ok := claimPort(t.Context(), port)
+	require.True(t, ok)
+	require.NoError(t, again.Close())
 }
 
 func TestAPortInUseIsNotFree(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	port := uint64(l.Addr().(*net.TCPAddr).Port)
-	require.False(t, portIsFree(t.Context(), port))
+	_, ok := claimPort(t.Context(), uint64(l.Addr().(*net.TCPAddr).Port))
+	require.False(t, ok)
 	u, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer u.Close()
-	require.False(t, portIsFree(t.Context(), uint64(u.LocalAddr().(*net.UDPAddr).Port)))
+	_, ok = claimPort(t.Context(), uint64(u.LocalAddr().(*net.UDPAddr).Port))
+	require.False(t, ok)
 }

@@ -59,6 +59,10 @@ func runCommand() *cobra.Command {
 			signals := make(chan os.Signal, 8)
 			signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer signal.Stop(signals)
+			// A pipe that nobody reads any more is an error of a write then, and not the end of dce in the midst of its work.
+			broken := make(chan os.Signal, 1)
+			signal.Notify(broken, syscall.SIGPIPE)
+			defer signal.Stop(broken)
 			return failed(run(cmd.Context(), f, terminal(cmd), signals))
 		},
 	}
@@ -67,7 +71,7 @@ func runCommand() *cobra.Command {
 	flags.StringArrayVarP(&f.files, "file", "f", nil, "compose `file`; later ones are merged over earlier ones")
 	flags.Float64Var(&f.cpus, "cpus", 1, "CPUs of the task, its hard limit")
 	flags.StringVar(&f.mem, "mem", "512m", "memory of the task, its hard limit, at least 32m")
-	flags.StringVar(&f.ports, "ports", "", "host `ports` to offer, such as 31000-31010,31020 (default: those of 31000-31099 that are free)")
+	flags.StringVar(&f.ports, "ports", "", "host `ports` to offer, such as 31000-31010,31020 (default: 32 of 31000-32000 that are free)")
 	flags.BoolVar(&f.job, "job", false, "the task finishes once its services have exited with 0")
 	flags.BoolVar(&f.keep, "keep", false, "keep the sandbox and print its path")
 	flags.DurationVar(&f.timeout, "timeout", 0, "kill the task after this time")

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -14,18 +16,20 @@ import (
 
 // screen shows lines that stay and, on a terminal, a block of lines below them that changes in place.
 type screen struct {
-	out   io.Writer  // what services write
-	err   io.Writer  // all else
-	width func() int // of the terminal, nil where there is none
+	out   io.Writer     // what services write
+	err   io.Writer     // all else
+	width func() int    // of the terminal, nil where there is none
+	gone  chan struct{} // gets one when nobody reads out or err any more; may be nil
 
 	mu    sync.Mutex
 	block []string
-	drawn int // lines of the block that are on the terminal
+	drawn int  // lines of the block that are on the terminal
+	told  bool // that nobody reads
 }
 
 // terminal is the screen of a command: live where stderr is a terminal that can move its cursor.
 func terminal(cmd *cobra.Command) *screen {
-	s := &screen{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}
+	s := &screen{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), gone: make(chan struct{}, 1)}
 	file, ok := s.err.(*os.File)
 	if ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
 		s.width = func() int {
@@ -53,8 +57,13 @@ func (s *screen) print(w io.Writer, line []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
-	// There is nobody to tell when the terminal is gone.
-	_, _ = w.Write(line)
+	if _, err := w.Write(line); errors.Is(err, syscall.EPIPE) && !s.told {
+		s.told = true
+		select {
+		case s.gone <- struct{}{}:
+		default:
+		}
+	}
 	s.draw()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -39,8 +40,10 @@ type session struct {
 	agent  *localagent.Agent
 
 	container *localagent.Container
-	said      tail // the executor's log
-	kills     int  // how often the user asked for the end
+	release   func() error // of the claim
+	ports     []io.Closer  // claims
+	said      tail         // the executor's log
+	kills     int          // how often the user asked for the end
 }
 
 // run is the whole command.
@@ -55,8 +58,13 @@ func run(ctx context.Context, f runFlags, sc *screen, signals <-chan os.Signal) 
 }
 
 // check finds out all that can be wrong before anything is made.
-func (s *session) check(ctx context.Context) (*engine.Docker, error) {
+func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) {
 	f := s.flags
+	defer func() {
+		if err != nil {
+			s.releasePorts()
+		}
+	}()
 	cwd, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -81,7 +89,7 @@ func (s *session) check(ctx context.Context) (*engine.Docker, error) {
 	if err := writable(s.host); err != nil {
 		return nil, err
 	}
-	docker, err := engine.Connect(ctx, engine.ConnectOptions{})
+	docker, err = engine.Connect(ctx, engine.ConnectOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -129,12 +137,13 @@ func (s *session) plan(ctx context.Context, p project) (err error) {
 		o.ports, err = parsePorts(f.ports)
 		return err
 	}
-	o.ports, err = freePorts(ctx, portIsFree)
+	o.ports, s.ports, err = freePorts(ctx, claimPort)
 	return err
 }
 
 // run starts agent and task, follows them to their end, and removes what they leave, whatever happens.
 func (s *session) run(ctx context.Context, signals <-chan os.Signal) (err error) {
+	defer s.releasePorts()
 	output := &lines{each: s.screen.output}
 	log := &lines{each: func(line []byte) {
 		s.said.add(line)
@@ -149,17 +158,27 @@ func (s *session) run(ctx context.Context, signals <-chan os.Signal) (err error)
 		WorkDir: s.flags.workDir, Cgroups: s.host, EnableCFS: true, Log: quiet, Stdout: output, Stderr: log,
 		Framework: mesos.FrameworkInfo{Name: "dce run", User: "root",
 			Capabilities: []mesos.FrameworkInfo_Capability{{Type: killing}, {Type: partitions}}},
-		Prepare: s.tree.copyTo,
+		Prepare: func(sandbox string) error {
+			if err := s.tree.copyTo(sandbox); err != nil {
+				return elsewhere(err)
+			}
+			return nil
+		},
 	})
 	if err != nil {
-		return permission(err)
+		return elsewhere(err)
+	}
+	s.release, err = claim{Engine: s.engine.Host(), Keep: s.flags.keep}.write(s.agentDir())
+	if err != nil {
+		return errors.Join(elsewhere(err), s.agent.Close())
 	}
 	defer func() {
 		output.flush()
 		s.screen.show(nil)
 		// What ended ctx must not keep the clean-up from its work.
-		err = errors.Join(err, s.cleanUp(context.WithoutCancel(ctx)))
+		err = errors.Join(err, s.cleanUp(context.WithoutCancel(ctx), signals))
 	}()
+	s.sweepDead(ctx)
 	for _, path := range s.tree.skipped {
 		s.screen.note("%s is neither file, directory nor link, and is not copied into the sandbox", path)
 	}
@@ -175,6 +194,13 @@ func (s *session) run(ctx context.Context, signals <-chan os.Signal) (err error)
 		return err
 	}
 	return s.verdict(last)
+}
+
+func (s *session) releasePorts() {
+	for _, claim := range s.ports {
+		claim.Close()
+	}
+	s.ports = nil
 }
 
 // follow shows what happens until the task has ended, and then until its executor has.
@@ -215,6 +241,11 @@ func (s *session) follow(ctx context.Context, signals <-chan os.Signal) (last lo
 		case one := <-sights:
 			s.see(one)
 		case <-signals:
+			if err := s.interrupt(); err != nil {
+				return last, err
+			}
+		case <-s.screen.gone:
+			s.screen.note("nobody reads the output any more, the task is killed")
 			if err := s.interrupt(); err != nil {
 				return last, err
 			}
@@ -321,10 +352,13 @@ func writable(host *cgroup.Host) error {
 	return nil
 }
 
-// permission says what to do where something can't be made.
-func permission(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
+// elsewhere says what to do where something can't be made.
+func elsewhere(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w; run dce as root, or name another place with --work-dir", err)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return fmt.Errorf("%w; free some space, or name another place with --work-dir", err)
 	}
-	return err
+	return fmt.Errorf("%w; name another place with --work-dir", err)
 }
