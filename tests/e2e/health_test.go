@@ -13,6 +13,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/localagent"
 )
 
@@ -247,6 +248,28 @@ func TestHealthOfTheTaskAndOfTheFile(t *testing.T) {
 	failed := i.expect(mesos.TASK_RUNNING, healthReason)
 	require.False(t, failed.GetHealthy())
 	require.Contains(t, failed.GetMessage(), "ervice web is unhealthy")
+	i.kill()
+}
+
+// TestHealthCheckUnder24MB has the checks' processes in the pod's limit too, beside the executor.
+func TestHealthCheckUnder24MB(t *testing.T) {
+	a := served()
+	n := newNode(t, prepare(a))
+	host, err := cgroup.Open(cgroup.Options{})
+	require.NoError(t, err)
+	require.NoError(t, host.Create("/"+n.root, "memory"))
+	require.NoError(t, host.Write("memory", "/"+n.root, "memory.limit_in_bytes", "25165824"))
+	info := n.task(a)
+	at(mesos.HealthCheck{Type: mesos.HealthCheck_HTTP, HTTP: &mesos.HealthCheck_HTTPCheckInfo{Port: 8080, Path: new("/up")}, GracePeriodSeconds: new(5.0)})(&info)
+	run, err := n.agent.Launch(info)
+	require.NoError(t, err)
+	i := &inspected{&launched{n, info.TaskID.Value, run}, n.agent.Updates(t.Context())}
+	i.running()
+	require.True(t, i.expect(mesos.TASK_RUNNING, healthReason).GetHealthy())
+	time.Sleep(5 * time.Second) // some twenty checks
+	failed, err := host.Read("memory", "/"+n.root, "memory.failcnt")
+	require.NoError(t, err)
+	require.Equal(t, "0", strings.TrimSpace(failed), "the limit was never met")
 	i.kill()
 }
 
