@@ -57,13 +57,16 @@ func (e *NotMountedError) Error() string {
 	return fmt.Sprintf("%s, says %s; mount it, or enable it on the kernel's command line", what, e.File)
 }
 
-// HierarchyError says that memory.use_hierarchy is 0 and can't be made 1 any more, because the cgroup has children.
+// HierarchyError says that memory.use_hierarchy is 0, and can't be made 1 any more where the cgroup has children.
 type HierarchyError struct {
 	File     string
 	Children []string // names, sorted
 }
 
 func (e *HierarchyError) Error() string {
+	if len(e.Children) == 0 {
+		return fmt.Sprintf("%s is 0, so that the limit does not bind what is below: set it to 1 before the first child is made", e.File)
+	}
 	return fmt.Sprintf("%s is 0 and can't be changed while the cgroup has children (%s): the limit would not bind them; "+
 		"set it to 1 on the parent before the first child is made", e.File, shorten(e.Children))
 }

@@ -141,7 +141,13 @@ func TestEnforceHierarchy(t *testing.T) {
 			root := fakeRoot(t, c.mounts, "1:memory:/\n2:cpu:/\n0::/\n", c.files)
 			h, err := Open(Options{Root: root})
 			require.NoError(t, err)
+			checked := h.CheckHierarchy("/mesos")
 			err = h.EnforceHierarchy("/mesos")
+			if name != "off, no children" { // what can be enforced, and is not yet
+				require.Equal(t, err, checked)
+			} else {
+				require.ErrorContains(t, checked, file+" is 0, so that the limit does not bind")
+			}
 			if c.fails == "" {
 				require.NoError(t, err)
 			} else {

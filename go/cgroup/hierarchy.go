@@ -54,6 +54,35 @@ func (h *Host) EnforceHierarchy(path string) error {
 	return nil
 }
 
+// CheckHierarchy says whether the memory limit of a cgroup binds what is below it, and changes nothing: *HierarchyError where
+// it does not.
+func (h *Host) CheckHierarchy(path string) error {
+	path, err := clean(path)
+	if err != nil {
+		return err
+	}
+	hi, err := h.Hierarchy("memory")
+	if err != nil || hi.Unified {
+		return err
+	}
+	got, err := hi.read(path, useHierarchy)
+	file := hi.name(path, useHierarchy)
+	switch {
+	case err != nil:
+		return err
+	case got == "1":
+		return nil
+	case got != "0":
+		return &ValueError{file, got, "0 or 1"}
+	}
+	names, err := hi.children(path)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	return &HierarchyError{File: file, Children: names}
+}
+
 func (hi Hierarchy) refuseChildren(path, file string) error {
 	names, err := hi.children(path)
 	if err != nil {

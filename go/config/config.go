@@ -24,6 +24,8 @@ type Config struct {
 		Routable bool   // that network is reached from other hosts
 	}
 	Ports   struct{ AllowStatic bool }
+	Limits  struct{ Check string }          // "fail" or "warn"
+	Cgroup  struct{ UseHierarchy string }   // "enforce", "require", "warn" or "off"
 	Image   struct{ Pull string }           // "missing", "always" or "never"
 	Launch  struct{ Timeout time.Duration } // 0 for none
 	Stop    struct{ Grace time.Duration }

@@ -81,6 +81,16 @@ var keys = []Key{
 		Doc:   "Lets a pod publish the fixed host ports of its file where Mesos offered none.",
 		field: func(c *Config) any { return &c.Ports.AllowStatic },
 	}, {
+		Name: "limits.check", Type: Choice, Choices: []string{"fail", "warn"}, Default: "fail",
+		Doc: "What happens to a pod whose services' memory limits add up to more than the task has: it is refused before anything is created, " +
+			"or launched with a warning, and the kernel ends a service once the pod reaches the task's limit.",
+		field: func(c *Config) any { return &c.Limits.Check },
+	}, {
+		Name: "cgroup.use_hierarchy", Type: Choice, Choices: []string{"enforce", "require", "warn", "off"}, Default: "enforce",
+		Doc: "On cgroup v1 with a kernel before 5.11, where memory.use_hierarchy may be 0, so that the task's memory limit would not bind its containers: " +
+			"`enforce` sets it before the first container, and refuses the launch where that is too late; `require` only checks; `warn` launches all the same.",
+		field: func(c *Config) any { return &c.Cgroup.UseHierarchy },
+	}, {
 		Name: "image.pull", Type: Choice, Choices: []string{"missing", "always", "never"}, Default: "missing",
 		Doc:   "When images are pulled, for services whose `pull_policy` the file does not give.",
 		field: func(c *Config) any { return &c.Image.Pull },

@@ -108,6 +108,9 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	}
 	vars := variables(env.Variables)
 	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container)
+	if err == nil {
+		err = hierarchical(l.parents.host, parent, cfg.Cgroup.UseHierarchy, log)
+	}
 	if err != nil {
 		return pod.Ready{}, fromInside(&session.ExecutorInfo, "its cgroup", "/sys/fs/cgroup", err)
 	}
@@ -118,6 +121,9 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		Visible: cfg.Compose.Visible, Kind: cfg.Pod.Kind, Sandbox: env.Directory,
 	}, log)
 	if err != nil {
+		return pod.Ready{}, err
+	}
+	if err := allow(spec, taskBudget(task, session.ExecutorInfo.Resources), cfg.Limits.Check, log); err != nil {
 		return pod.Ready{}, err
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)

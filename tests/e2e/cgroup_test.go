@@ -121,3 +121,21 @@ func (l *launched) number(controller, file string, key ...string) int64 {
 	require.NoError(l.t, err)
 	return n
 }
+
+// Limits that promise more memory than the task has are refused before anything is created, unless a warning is enough.
+func TestLimitsThatAddUpToMoreThanTheTaskHas(t *testing.T) {
+	files := map[string]string{"compose.yaml": "services:\n" +
+		"  web: {image: dce-test/busybox, mem_limit: 200m, init: true, command: [sleep, '1000']}\n" +
+		"  db: {image: dce-test/busybox, mem_limit: 100m, init: true, command: [sleep, '1000']}\n"}
+	l := launch(t, app{mem: 256, files: files})
+	status := l.await(mesos.TASK_FAILED)
+	require.Equal(t, mesos.REASON_TASK_INVALID, status.GetReason())
+	require.Contains(t, status.GetMessage(), "add up to 300 MB (db 100 MB + web 200 MB) and the task has 256 MB")
+	require.Empty(t, l.containers())
+	l.gone()
+
+	l = launch(t, app{mem: 256, files: files, labels: map[string]string{"dce.limits.check": "warn"}})
+	l.await(mesos.TASK_RUNNING)
+	require.Contains(t, l.stderr.String(), "add up to 300 MB")
+	l.kill()
+}

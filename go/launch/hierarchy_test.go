@@ -1,0 +1,58 @@
+package launch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/sirupsen/logrus/hooks/test"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/cgroup"
+)
+
+func TestHierarchical(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode, before string
+		children     bool
+		after        string
+		fails        string
+		warns        bool
+	}{
+		"already":              {mode: "enforce", before: "1", after: "1"},
+		"enforced":             {mode: "enforce", before: "0", after: "1"},
+		"too late":             {mode: "enforce", before: "0", children: true, after: "0", fails: "has children (other)"},
+		"required":             {mode: "require", before: "0", after: "0", fails: "before the first child is made"},
+		"required, and had":    {mode: "require", before: "1", after: "1"},
+		"warned":               {mode: "warn", before: "0", children: true, after: "0", warns: true},
+		"nothing to warn of":   {mode: "warn", before: "1", children: true, after: "1"},
+		"nobody wants to know": {mode: "off", before: "0", after: "0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			put := func(file, content string) {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
+			}
+			put("proc/self/cgroup", "1:memory:/\n")
+			put("proc/self/mountinfo", "30 1 0:30 / /cg rw shared:9 - cgroup cgroup rw,memory\n")
+			put("cg/mesos/c/memory.use_hierarchy", c.before)
+			if c.children {
+				require.NoError(t, os.Mkdir(filepath.Join(root, "cg/mesos/c/other"), 0o755))
+			}
+			host, err := cgroup.Open(cgroup.Options{Root: root})
+			require.NoError(t, err)
+			log, said := test.NewNullLogger()
+			err = hierarchical(host, "/mesos/c", c.mode, log)
+			if c.fails == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.fails)
+			}
+			require.Equal(t, c.warns, len(said.AllEntries()) == 1)
+			now, err := os.ReadFile(filepath.Join(root, "cg/mesos/c/memory.use_hierarchy"))
+			require.NoError(t, err)
+			require.Equal(t, c.after, string(now))
+		})
+	}
+}
