@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,10 @@ func (l *launched) inspected() map[string]map[string]any {
 		for _, key := range []string{"Id", "Created", "State", "GraphDriver", "ResolvConfPath", "HostnamePath", "HostsPath", "LogPath", "NetworkSettings"} {
 			delete(all, key)
 		}
+		mounts, _ := all["Mounts"].([]any) // an engine lists them in any order
+		slices.SortFunc(mounts, func(a, b any) int {
+			return strings.Compare(a.(map[string]any)["Destination"].(string), b.(map[string]any)["Destination"].(string))
+		})
 		out[service] = all
 	}
 	return out
