@@ -79,7 +79,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## check the format, and the code 
 	@tests/setup.sh lint
 	@tests/format.sh all
 	shellcheck tests/*.sh .ci/run
-	$< run ./...
+	$< run --allow-parallel-runners ./...
 
 $(TOOLS)/golangci-lint-%:
 	GOBIN=$(CURDIR)/$(TOOLS) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*

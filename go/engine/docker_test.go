@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -137,7 +138,7 @@ func TestAContainerRemovedByManyAtOnce(t *testing.T) {
 			err := w.Remove(t.Context(), engine.KindContainer, id)
 			_, inspectErr := cli.ContainerInspect(t.Context(), id)
 			if err == nil && !errdefs.IsNotFound(inspectErr) {
-				return fmt.Errorf("removed and yet there: %v", inspectErr)
+				return errors.Join(errors.New("removed and yet there"), inspectErr)
 			}
 			return err
 		})

@@ -78,6 +78,7 @@ func TestPlanProperties(t *testing.T) {
 				pulled[o.Image]++
 			case engine.OpWait:
 				waits[o.Container.Service+":"+string(o.Condition)] = o
+			default: // nothing is said of the others here
 			}
 		}
 		for image, n := range pulled {

@@ -205,6 +205,7 @@ func (p *Pod) do(ctx context.Context, o *Op, id string) result {
 		res.err = gw.Copy(ctx, id, o.Container.Files)
 	case OpStart:
 		res.err = gw.Start(ctx, id)
+	case OpWait, opPlan: // ask nothing of the engine
 	}
 	return res
 }

@@ -50,7 +50,7 @@ func (s *state) Load(_ context.Context, ref string, rootfs io.Reader, config con
 		if _, err := files.Next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return fmt.Errorf("image %s: %v: %w", ref, err, errdefs.ErrInternal)
+			return fmt.Errorf("image %s: %w: %w", ref, err, errdefs.ErrInternal)
 		}
 	}
 	s.mu.Lock()
