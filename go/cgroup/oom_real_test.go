@@ -41,13 +41,19 @@ func eat(t *testing.T, h *Host, path string, mb int) *eater {
 		// tail holds what it read until its input ends, which the sleep that shares it does not let happen
 		eats = fmt.Sprintf(`{ head -c %dm /dev/zero; sleep 300; } | tail -c %dm`, mb, mb)
 	}
-	cmd := exec.Command("sh", "-c", "read go; "+eats)
+	e := start(t, exec.Command("sh", "-c", "read go; "+eats))
+	require.NoError(t, h.AddProc(path, e.cmd.Process.Pid, "memory"))
+	return e
+}
+
+// start starts a process of which nothing is left at the end of the test.
+func start(t *testing.T, cmd *exec.Cmd) *eater {
+	t.Helper()
 	tell, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() })
-	require.NoError(t, h.AddProc(path, cmd.Process.Pid, "memory"))
 	return &eater{cmd, tell}
 }
 

@@ -1,0 +1,55 @@
+package cgroup
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// NetworkUsage is what passed an interface since it was made.
+type NetworkUsage struct {
+	Name                           string
+	ReceivedBytes, ReceivedPackets uint64
+	SentBytes, SentPackets         uint64
+	ReceiveDropped, SendDropped    uint64
+	ReceiveErrors, SendErrors      uint64
+}
+
+// Network reads the interfaces of the network namespace that a process is in, from <proc>/<pid>/net/dev; all containers that
+// share the namespace have the same. The loopback is left out.
+func (h *Host) Network(pid int) ([]NetworkUsage, error) {
+	file := filepath.Join(h.proc, strconv.Itoa(pid), "net", "dev")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &FileError{"read", file, cause(err)}
+	}
+	return parseNetDev(file, string(text))
+}
+
+// parseNetDev reads lines "eth0: 1 2 …" with 8 numbers for what was received and 8 for what was sent (net/core/net-procfs.c).
+func parseNetDev(file, text string) ([]NetworkUsage, error) {
+	var out []NetworkUsage
+	for line := range strings.Lines(text) {
+		name, rest, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !ok || name == "lo" {
+			continue // the headings have no colon
+		}
+		f := strings.Fields(rest)
+		if len(f) < 16 {
+			return nil, &ValueError{file, strings.TrimSpace(line), "16 numbers after an interface"}
+		}
+		n := NetworkUsage{Name: name}
+		for i, to := range map[int]*uint64{0: &n.ReceivedBytes, 1: &n.ReceivedPackets, 2: &n.ReceiveErrors, 3: &n.ReceiveDropped,
+			8: &n.SentBytes, 9: &n.SentPackets, 10: &n.SendErrors, 11: &n.SendDropped} {
+			v, err := strconv.ParseUint(f[i], 10, 64)
+			if err != nil {
+				return nil, &ValueError{file, f[i], fmt.Sprintf("a number in column %d of %s", i+1, name)}
+			}
+			*to = v
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
