@@ -184,8 +184,15 @@ services:
 			require.Equal(t, mesos.SOURCE_EXECUTOR, status.GetSource())
 			require.Equal(t, mesos.REASON_EXECUTOR_TERMINATED.String(), status.GetReason().String())
 			require.Contains(t, status.GetMessage(), "Killed after the grace period: back, front")
-			l.gone()
 			s.says("Killed after the grace period: back, front")
+			if name == "SIGTERM" { // else the agent may end the executor before it could remove everything
+				l.gone()
+				return
+			}
+			s.swept = true
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			require.NoError(t, l.run.Wait(ctx))
 		})
 	}
 }
