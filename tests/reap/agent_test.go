@@ -74,7 +74,7 @@ func TestRecoveredContainersLive(t *testing.T) {
 	a := h.agent()
 	lives, dead := a.running("lives", longLived), a.running("dead", longLived)
 	dead.die()
-	m := h.module()
+	m := h.module("work_dir", h.workDir) // the recovery, not the work_dir, is what it waits for
 	m.ok("attach", map[string]any{"module": "isolator"})
 	m.ok("reconcile", struct{}{})
 	time.Sleep(500 * time.Millisecond)
