@@ -299,6 +299,7 @@ var contract = []struct {
 			"Signal":         w.Signal(w.Context(), "dce-nobody", "SIGTERM"),
 			"Stop":           w.Stop(w.Context(), "dce-nobody", time.Second),
 			"DisableRestart": w.DisableRestart(w.Context(), "dce-nobody"),
+			"Remind":         w.RemindHealthcheck(w.Context(), "dce-nobody"),
 			"Inspect": func() error {
 				_, err := w.Inspect(w.Context(), "dce-nobody")
 				return err
@@ -333,6 +334,12 @@ var contract = []struct {
 		details, err = w.Inspect(w.Context(), id)
 		require.NoError(w, err)
 		require.Equal(w, "no", details.Restart)
+		pid := details.Pid
+		require.NoError(w, w.RemindHealthcheck(w.Context(), id))
+		require.Equal(w, engine.StatusRunning, w.listed(id).Status, "it goes on")
+		details, err = w.Inspect(w.Context(), id)
+		require.NoError(w, err)
+		require.Equal(w, pid, details.Pid, "as the same process")
 		begun := time.Now()
 		require.NoError(w, w.Stop(w.Context(), id, 100*time.Millisecond))
 		require.Less(w, time.Since(begun), soon)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
 
@@ -41,6 +42,17 @@ func (d *dockerAPI) DisableRestart(ctx context.Context, id string) error {
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 	})
 	return err
+}
+
+// RemindHealthcheck pauses and unpauses: the only thing but a restart that makes an engine look at its healthchecks anew (moby,
+// daemon/unpause.go). Once paused, the container must go on, whatever becomes of the caller.
+func (d *dockerAPI) RemindHealthcheck(ctx context.Context, id string) error {
+	if err := d.cli.ContainerPause(ctx, id); err != nil && !errdefs.IsConflict(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callWait)
+	defer cancel()
+	return d.cli.ContainerUnpause(ctx, id)
 }
 
 func (d *dockerAPI) Stop(ctx context.Context, id string, grace time.Duration) error {

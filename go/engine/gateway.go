@@ -38,6 +38,9 @@ type Gateway interface {
 	Inspect(ctx context.Context, id string) (Details, error)
 	// DisableRestart takes a container's restart policy away, so that the engine does not bring it back behind our back.
 	DisableRestart(ctx context.Context, id string) error
+	// RemindHealthcheck has the engine go on with the healthcheck of a running container that it has forgotten. The container
+	// stands still for an instant; one that stands still because a call of this method broke off goes on.
+	RemindHealthcheck(ctx context.Context, id string) error
 	// Stop sends the container's own stop signal, waits for its end, and kills after grace (whole seconds, rounded up). One
 	// that does not run is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error

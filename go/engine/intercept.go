@@ -25,6 +25,7 @@ const (
 	MethodSignal         Method = "Signal"
 	MethodInspect        Method = "Inspect"
 	MethodDisableRestart Method = "DisableRestart"
+	MethodRemind         Method = "RemindHealthcheck"
 	MethodStop           Method = "Stop"
 	MethodLogs           Method = "Logs"
 	MethodExec           Method = "Exec"
@@ -151,6 +152,12 @@ func (i *intercepted) Inspect(ctx context.Context, id string) (details Details, 
 func (i *intercepted) DisableRestart(ctx context.Context, id string) error {
 	return i.around(ctx, Call{MethodDisableRestart, KindContainer, id}, func(ctx context.Context) error {
 		return i.next.DisableRestart(ctx, id)
+	})
+}
+
+func (i *intercepted) RemindHealthcheck(ctx context.Context, id string) error {
+	return i.around(ctx, Call{MethodRemind, KindContainer, id}, func(ctx context.Context) error {
+		return i.next.RemindHealthcheck(ctx, id)
 	})
 }
 

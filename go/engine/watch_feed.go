@@ -27,8 +27,9 @@ type feed struct {
 
 	mu    sync.Mutex
 	seen  picture
-	known bool  // seen is whole and current
-	lost  error // why it is not
+	known bool            // seen is whole and current
+	lost  error           // why it is not
+	asked map[string]bool // whose healthcheck the engine was reminded of, by id
 	subs  map[*subscription]struct{}
 }
 
@@ -36,7 +37,7 @@ func newFeed(gw Gateway, podID string) *feed {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &feed{
 		gw: gw, filter: podFilter(podID), cancel: cancel, done: make(chan struct{}),
-		again: make(chan struct{}, 1), seen: picture{}, subs: map[*subscription]struct{}{},
+		again: make(chan struct{}, 1), seen: picture{}, asked: map[string]bool{}, subs: map[*subscription]struct{}{},
 	}
 	go f.run(ctx)
 	return f
@@ -73,6 +74,12 @@ func (f *feed) session(ctx context.Context, again bool) error {
 	var confirm <-chan time.Time
 	if again {
 		confirm = time.After(settle)
+		reminded := make(chan struct{})
+		go func() {
+			defer close(reminded)
+			f.remind(ctx)
+		}()
+		defer func() { cancel(); <-reminded }()
 	}
 	for {
 		select {

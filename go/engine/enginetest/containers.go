@@ -240,6 +240,21 @@ func (s *state) Inspect(_ context.Context, id string) (engine.Details, error) {
 	return c.details, nil
 }
 
+func (s *state) RemindHealthcheck(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch c := s.find(id); {
+	case c == nil:
+		return noSuch("container", id)
+	case c.Status != engine.StatusRunning:
+		return errdefs.ErrConflict.WithMessage(fmt.Sprintf("container %s is not running", id))
+	default:
+		s.emit(c, engine.Event{Action: "pause"})
+		s.emit(c, engine.Event{Action: "unpause"})
+		return nil
+	}
+}
+
 func (s *state) DisableRestart(_ context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
