@@ -139,7 +139,7 @@ func TestWhatMesosIsToldOfAFailure(t *testing.T) {
 		says   []string
 		code   int
 	}{
-		{"exit code", service("command: [sh, -c, 'sleep 1; echo first; echo the last words >&2; exit 3']"),
+		{"exit code", service("command: [sh, -c, 'sleep 1; echo first; sleep 0.5; echo the last words >&2; exit 3']"),
 			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 3.", `Its last output: "first\nthe last words"`}, 3},
 		{"signal", service("command: [sh, -c, 'sleep 1; echo oops; kill -SEGV $$$$']", "init: true"),
 			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 139 (SIGSEGV).", "oops"}, 139},
