@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/dce-go/dce/go/cgroup"
+)
+
+const mb = 1 << 20
+
+// On a kernel before 5.11 with cgroup v1, where nobody has set memory.use_hierarchy.
+var v1 = []check{
+	{"v1: the kernel's default is memory.use_hierarchy 0", func(h *cgroup.Host) (string, error) {
+		got, err := h.Read("memory", "/", "memory.use_hierarchy")
+		if err != nil {
+			return "", err
+		}
+		return "the root has " + got, expect(map[string]bool{"0 at the root": got == "0", "v1": h.Version() == cgroup.V1})
+	}},
+	{"v1: 0 without children is enforced", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/mesos"); err != nil {
+			return "", err
+		}
+		checked := h.CheckHierarchy("/mesos")
+		if err := h.EnforceHierarchy("/mesos"); err != nil {
+			return "", err
+		}
+		got, err := h.Read("memory", "/mesos", "memory.use_hierarchy")
+		return fmt.Sprintf("before: %v; after: %s", checked, got), errors.Join(err,
+			expect(map[string]bool{"it was found to be 0": checked != nil, "it is 1": got == "1", "the check is content": h.CheckHierarchy("/mesos") == nil}))
+	}},
+	{"v1: children inherit 1", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/mesos/task/container"); err != nil {
+			return "", err
+		}
+		got, err := h.Read("memory", "/mesos/task/container", "memory.use_hierarchy")
+		return "two levels below: " + got, errors.Join(err, expect(map[string]bool{"1 is inherited": got == "1"}))
+	}},
+	{"v1: 0 with children is refused", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/late/child"); err != nil {
+			return "", err
+		}
+		err := h.EnforceHierarchy("/late")
+		var he *cgroup.HierarchyError
+		named := errors.As(err, &he) && slices.Equal(he.Children, []string{"child"})
+		werr := h.Write("memory", "/late", "memory.use_hierarchy", "1")
+		got, rerr := h.Read("memory", "/late", "memory.use_hierarchy")
+		return fmt.Sprint(err), errors.Join(rerr, expect(map[string]bool{"the child is named": named, "the kernel refuses, too": werr != nil, "it still is 0": got == "0"}))
+	}},
+	{"v1: without hierarchy the sum of two children exceeds the parent's limit", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/loose"); err != nil {
+			return "", err
+		}
+		survived, killed, used, err := two(h, "/loose", 48*mb, 36)
+		return fmt.Sprintf("%d MB used by two, limit 48 MB", used/mb), errors.Join(err,
+			expect(map[string]bool{"both survive": survived == 2, "more is used than the limit": used > 48*mb, "nothing is killed": len(killed) == 0}))
+	}},
+	{"v1: with hierarchy it does not, and the kill is attributed to the pod's limit", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/bound"), h.EnforceHierarchy("/bound")); err != nil {
+			return "", err
+		}
+		return bound(h, "/bound")
+	}},
+	{"v1: a container at its own limit is told apart", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/roomy"), h.EnforceHierarchy("/roomy")); err != nil {
+			return "", err
+		}
+		return ownLimit(h, "/roomy")
+	}},
+	{"v1: usage of the pod is the sum of its containers", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/usage"), h.EnforceHierarchy("/usage")); err != nil {
+			return "", err
+		}
+		return usage(h, "/usage")
+	}},
+	{"v1: nothing is left", func(h *cgroup.Host) (string, error) {
+		return removeAll(h, "/mesos", "/late", "/loose", "/bound", "/roomy", "/usage")
+	}},
+}
+
+// On a kernel with cgroup v2 alone.
+var v2 = []check{
+	{"v2: the host is classified", func(h *cgroup.Host) (string, error) {
+		return string(h.Version()), expect(map[string]bool{"v2": h.Version() == cgroup.V2})
+	}},
+	{"v2: hierarchy is always there", func(h *cgroup.Host) (string, error) {
+		return "", errors.Join(h.EnforceHierarchy("/"), h.CheckHierarchy("/"))
+	}},
+	{"v2: a sibling tree takes limits and containers", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/c1", "memory", "cpu", "pids", "io"); err != nil {
+			return "", err
+		}
+		var errs []error
+		for file, value := range map[string]string{"memory.max": "50331648", "cpu.weight": "50", "cpu.max": "20000 100000", "pids.max": "100"} {
+			got := ""
+			err := h.Write("memory", "/dce/c1", file, value)
+			if err == nil {
+				got, err = h.Read("memory", "/dce/c1", file)
+			}
+			errs = append(errs, err, expect(map[string]bool{file + " is " + value: got == value}))
+		}
+		errs = append(errs, h.CheckParent(cgroup.DriverCgroupfs, "/dce/c1"), h.Create("/dce/c1/web", "memory", "cpu", "pids", "io"))
+		_, err := h.Read("memory", "/dce/c1/web", "memory.max")
+		return "/dce/c1", errors.Join(append(errs, err)...)
+	}},
+	{"v2: the pod's limit binds the sum, and the kill is attributed to it", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/bound/a", "memory", "pids"); err != nil {
+			return "", err
+		}
+		return bound(h, "/dce/bound")
+	}},
+	{"v2: a container at its own limit is told apart", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/roomy/web", "memory", "pids"); err != nil {
+			return "", err
+		}
+		return ownLimit(h, "/dce/roomy")
+	}},
+	{"v2: usage of the pod is the sum of its containers", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/usage/a", "memory", "cpu", "pids", "io"); err != nil {
+			return "", err
+		}
+		return usage(h, "/dce/usage")
+	}},
+	{"v2: the CPU limit of the pod binds the sum", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/dce/cpu/a", "cpu"), h.Create("/dce/cpu/b", "cpu"),
+			h.Write("cpu", "/dce/cpu", "cpu.max", "20000 100000")); err != nil {
+			return "", err
+		}
+		for _, name := range []string{"a", "b"} {
+			e, err := newEater(h, "/dce/cpu/"+name, "spin")
+			if err != nil {
+				return "", err
+			}
+			defer e.end()
+		}
+		before, err := h.Usage("/dce/cpu")
+		if err != nil {
+			return "", err
+		}
+		time.Sleep(4 * time.Second)
+		after, err := h.Usage("/dce/cpu")
+		if err != nil {
+			return "", err
+		}
+		// Against the kernel's own count of periods: an emulated CPU stands still at times.
+		share := float64(after.CPU.Time-before.CPU.Time) / (float64(after.CPU.Periods-before.CPU.Periods) * float64(100*time.Millisecond))
+		return fmt.Sprintf("%.3f CPUs of 0.2", share), expect(map[string]bool{
+			"at most 5 % over": share <= 0.21, "they got some": share > 0.05, "it was throttled": after.CPU.Throttled > before.CPU.Throttled, "the limit is read": after.CPU.Limit == 0.2,
+		})
+	}},
+	{"v2: kill ends what runs in a pod, and nothing is left", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/kill/a"); err != nil {
+			return "", err
+		}
+		e, err := newEater(h, "/dce/kill/a", "eat", "1")
+		if err != nil {
+			return "", err
+		}
+		go func() { _ = e.cmd.Wait() }()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		found, err := h.Kill(ctx, "/dce/kill")
+		detail, rerr := removeAll(h, "/dce")
+		return detail, errors.Join(err, rerr, expect(map[string]bool{"it was found": found}))
+	}},
+}
+
+// bound: two that are below the limit alone and above it together.
+func bound(h *cgroup.Host, path string) (string, error) {
+	survived, killed, used, err := two(h, path, 48*mb, 36)
+	if err != nil || len(killed) == 0 {
+		return fmt.Sprintf("%d survived", survived), errors.Join(err, errors.New("no kill was seen"))
+	}
+	o := killed[0]
+	return fmt.Sprintf("%s was killed, it used %d MB, the pod %d of %d MB", o.Name, o.Peak/mb, o.Usage/mb, o.Limit/mb), expect(map[string]bool{
+		"one survives": survived == 1, "no more is used than the limit": used <= 48*mb, "one kill": len(killed) == 1 && o.Kills == 1,
+		"the pod's limit": o.Level == cgroup.LevelParent && o.Cgroup == path && o.Limit == 48*mb, "it was reached": o.Usage > 46*mb,
+		"one of the two": o.Name == "a" || o.Name == "b",
+	})
+}
+
+// ownLimit: one container with a limit in a pod that has more.
+func ownLimit(h *cgroup.Host, path string) (string, error) {
+	if err := errors.Join(limitMemory(h, path, 80*mb), h.Create(path+"/web"), limitMemory(h, path+"/web", 24*mb)); err != nil {
+		return "", err
+	}
+	told := make(chan cgroup.OOM, 8)
+	watch, err := h.WatchOOM(path, func(o cgroup.OOM) { told <- o }, func(error) {})
+	if err != nil {
+		return "", err
+	}
+	defer watch.Close()
+	e, err := newEater(h, path+"/web", "eat", "36")
+	if err != nil {
+		return "", err
+	}
+	defer e.end()
+	survived := e.fill()
+	select {
+	case o := <-told:
+		return fmt.Sprintf("%s used %d of its %d MB", o.Name, o.Usage/mb, o.Limit/mb), expect(map[string]bool{
+			"it was killed": !survived, "its own limit": o.Level == cgroup.LevelOwn && o.Cgroup == path+"/web" && o.Limit == 24*mb, "web": o.Name == "web",
+		})
+	case <-time.After(5 * time.Second):
+		return "", fmt.Errorf("no kill was seen, survived: %v", survived)
+	}
+}
+
+// usage: one of two containers is busy with memory and CPU.
+func usage(h *cgroup.Host, path string) (string, error) {
+	if err := errors.Join(h.Create(path+"/a"), h.Create(path+"/b")); err != nil {
+		return "", err
+	}
+	e, err := newEater(h, path+"/a", "eat", "24")
+	if err != nil {
+		return "", err
+	}
+	defer e.end()
+	survived := e.fill()
+	all, children, err := h.UsageBelow(path)
+	if err != nil {
+		return "", err
+	}
+	a, b := children["a"], children["b"]
+	if all.CPU == nil || all.Memory == nil || all.Pids == nil || a.Memory == nil || b.Memory == nil {
+		return "", fmt.Errorf("a part is missing: %+v %+v %+v", all, a, b)
+	}
+	return fmt.Sprintf("%d MB, %v, %d threads", all.Memory.Usage/mb, all.CPU.Time, all.Pids.Now), expect(map[string]bool{
+		"it lives": survived, "memory of the busy one": a.Memory.Usage > 24*mb && a.Memory.Anon > 20*mb, "none of the idle one": b.Memory.Usage < 4*mb,
+		"memory of both": all.Memory.Usage >= a.Memory.Usage, "CPU time": all.CPU.Time > time.Millisecond && a.CPU.Time > time.Millisecond,
+		"processes": all.Pids.Now >= 1 && b.Pids.Now == 0,
+	})
+}
+
+func removeAll(h *cgroup.Host, paths ...string) (string, error) {
+	var errs []error
+	for _, p := range paths {
+		errs = append(errs, h.Remove(context.Background(), p))
+	}
+	left, err := h.List("/")
+	return fmt.Sprintf("left: %v", left), errors.Join(append(errs, err, expect(map[string]bool{"none is left": len(left) == 0}))...)
+}
