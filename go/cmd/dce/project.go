@@ -37,6 +37,9 @@ func findProject(cwd string, files []string) (project, error) {
 		if file == "-" {
 			return project{}, badInput("-f - is not supported, because a task's files are fetched into its sandbox; write the compose file to disk")
 		}
+		if file == "" {
+			return project{}, badInput("-f names no file; name a compose file")
+		}
 		path := file
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(cwd, file)

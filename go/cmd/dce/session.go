@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/localagent"
@@ -89,7 +90,11 @@ func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) 
 	if err := writable(s.host); err != nil {
 		return nil, err
 	}
-	docker, err = engine.Connect(ctx, engine.ConnectOptions{})
+	cfg, err := s.settings(p)
+	if err != nil {
+		return nil, err
+	}
+	docker, err = engine.Connect(ctx, engine.ConnectOptions{Host: cfg.Engine.Host})
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +104,24 @@ func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) 
 	}
 	s.engine = docker
 	return docker, nil
+}
+
+// settings are those that the executor will find, from the same places. What is wrong with them is said of the user's own
+// files, and the engine that they name is the one to look at and to clean up.
+func (s *session) settings(p project) (config.Config, error) {
+	env, err := executorEnv(os.Environ(), s.flags.env, "")
+	if err != nil {
+		return config.Config{}, err
+	}
+	var environ []string
+	for _, name := range sorted(env) {
+		environ = append(environ, name+"="+env[name])
+	}
+	cfg, err := config.Load(config.Input{Files: config.DefaultFiles(p.dir), Environ: environ, Labels: s.order.labels})
+	if err != nil {
+		return cfg, badInput("%w", err)
+	}
+	return cfg, nil
 }
 
 // plan makes the order of the flags and looks at the files.

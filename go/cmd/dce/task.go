@@ -113,6 +113,8 @@ func executorEnv(environ, given []string, dockerHost string) (map[string]string,
 			return nil, badInput("--env %q has no name; write it like name=value", text)
 		case strings.HasPrefix(name, "MESOS_") && name != "MESOS_TASK_ID", strings.HasPrefix(name, "LIBPROCESS_"):
 			return nil, badInput("--env %s is for the agent to set", name)
+		case name == "DOCKER_HOST", name == "DOCKER_CONTEXT":
+			return nil, badInput("--env %s would lead the executor to another engine than dce; set it in the environment of dce, or name the engine with --label dce.engine.host=", name)
 		case !ok:
 			if value, ok = here[name]; !ok {
 				return nil, badInput("--env %s has no value, neither here nor in the environment; write %s=value", name, name)

@@ -50,7 +50,7 @@ func TestTheExecutorSeesOnlyWhatItNeeds(t *testing.T) {
 	got, err = executorEnv([]string{"DOCKER_CONTEXT=far"}, nil, "tcp://far:2376")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"DOCKER_CONTEXT": "far"}, got, "a context with TLS is resolved again")
-	for given, text := range map[string]string{"=x": "has no name", "MESOS_DIRECTORY=/": "is for the agent to set", "NOWHERE": "has no value"} {
+	for given, text := range map[string]string{"=x": "has no name", "MESOS_DIRECTORY=/": "is for the agent to set", "DOCKER_HOST=unix:///x": "set it in the environment of dce", "NOWHERE": "has no value"} {
 		_, err := executorEnv(nil, []string{given}, "")
 		bad(t, err, text)
 	}
