@@ -176,8 +176,9 @@ func bound(h *cgroup.Host, path string) (string, error) {
 		return fmt.Sprintf("%d survived", survived), errors.Join(err, errors.New("no kill was seen"))
 	}
 	o := killed[0]
+	// A slow machine may take so long to free the memory of the first that the kernel kills the other one, too.
 	return fmt.Sprintf("%s was killed, it used %d MB, the pod %d of %d MB", o.Name, o.Peak/mb, o.Usage/mb, o.Limit/mb), expect(map[string]bool{
-		"one survives": survived == 1, "no more is used than the limit": used <= 48*mb, "one kill": len(killed) == 1 && o.Kills == 1,
+		"not both survive": survived <= 1, "no more is used than the limit": used <= 48*mb, "each kill is told": len(killed) == 2-survived && o.Kills == 1,
 		"the pod's limit": o.Level == cgroup.LevelParent && o.Cgroup == path && o.Limit == 48*mb, "it was reached": o.Usage > 46*mb,
 		"one of the two": o.Name == "a" || o.Name == "b",
 	})
