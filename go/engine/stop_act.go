@@ -117,16 +117,16 @@ func (s *stopping) hold(ctx context.Context, alive []*member) {
 			continue
 		}
 		s.infra = make(chan *process, 1)
-		go func(held chan<- *process) {
+		go func(id string, held chan<- *process) { // m is the loop's
 			ctx, cancel := context.WithTimeout(ctx, callWait)
 			defer cancel()
-			details, err := s.pod.Gateway.Inspect(ctx, m.ID)
+			details, err := s.pod.Gateway.Inspect(ctx, id)
 			if err != nil {
 				held <- nil
 				return
 			}
-			held <- holdProcess(details.Pid, m.ID)
-		}(s.infra)
+			held <- holdProcess(details.Pid, id)
+		}(m.ID, s.infra)
 	}
 }
 

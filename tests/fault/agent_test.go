@@ -74,7 +74,9 @@ func (l *task) alone() {
 }
 
 // TestTheAgentIsGone: without checkpointing at once, with it after the recovery timeout, the executor ends its pod and itself.
-func TestTheAgentIsGone(t *testing.T) {
+func TestTheAgentIsGone(t *testing.T) { agentIsGone(t, "pulling", "running") }
+
+func agentIsGone(t *testing.T, states ...string) {
 	for name, c := range map[string]struct {
 		agent func(*localagent.Options)
 		says  string
@@ -85,7 +87,7 @@ func TestTheAgentIsGone(t *testing.T) {
 			o.RecoveryTimeout = time.Second
 		}, "no subscription to the Mesos agent within 1s"},
 	} {
-		for _, state := range []string{"pulling", "starting", "running"} {
+		for _, state := range states {
 			t.Run(name+"/"+state, func(t *testing.T) {
 				h := hold(t, plain, state, with{agent: []func(*localagent.Options){c.agent}})
 				h.flag("end")
@@ -99,8 +101,10 @@ func TestTheAgentIsGone(t *testing.T) {
 	}
 }
 
-// TestALaunchThatComesTwiceChangesNothing in any state.
-func TestALaunchThatComesTwiceChangesNothing(t *testing.T) {
+// TestALaunchThatComesTwice changes nothing.
+func TestALaunchThatComesTwice(t *testing.T) { launchComesTwice(t, "preparing", "starting", "stopping") }
+
+func launchComesTwice(t *testing.T, states ...string) {
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
 			h := hold(t, plain, state, with{})

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/docker/docker/client"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/dce-go/dce/tests/box"
 	"github.com/dce-go/dce/tests/images"
+	"github.com/dce-go/dce/tests/program"
 )
 
 // engine is a private engine that all tests of this package share; each leaves it up and empty.
@@ -28,7 +28,7 @@ type engine struct {
 var (
 	plain, live *engine
 	registry    *box.Registry
-	executor    string // bin/dce-executor
+	executor    string // path of dce-executor
 )
 
 func TestMain(m *testing.M) {
@@ -45,10 +45,11 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	executor = filepath.Join(checkout, "bin", "dce-executor")
-	if _, err := os.Stat(executor); err != nil {
-		return 1, fmt.Errorf("bin/dce-executor is not built (%w): run `make build`, or `make test` for everything", err)
+	var remove func() error
+	if executor, remove, err = program.Executor(checkout); err != nil {
+		return 1, err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	for _, e := range []struct {
 		is   **engine
 		name string
