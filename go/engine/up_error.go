@@ -196,6 +196,6 @@ func lostError(err error) *OpError {
 
 func infraError(s ContainerState) *OpError {
 	return &OpError{Op: OpWait, reason: reasonLaunch, sentence: fmt.Sprintf(
-		"the infra container %s, which holds the network of the pod, exited with code %d while the pod was starting: it must have been ended from outside",
+		"the infra container %s, which holds the network of the pod, exited with code %d while the pod was starting: it was ended from outside, or by a restart of dockerd without live-restore",
 		s.Name, s.ExitCode)}
 }

@@ -179,7 +179,7 @@ func TestWhatUpFailsOf(t *testing.T) {
 			"service web waits for service db to be healthy, which has no healthcheck: give it services.db.healthcheck, or wait for service_started"},
 		{"infra ended from outside", []engine.ContainerSpec{slow},
 			func(f *enginetest.Fake) { f.Script("infra", exits(137)) }, "", "REASON_CONTAINER_LAUNCH_FAILED",
-			"the infra container p-infra-1, which holds the network of the pod, exited with code 137 while the pod was starting: it must have been ended from outside"},
+			"the infra container p-infra-1, which holds the network of the pod, exited with code 137 while the pod was starting: it was ended from outside, or by a restart of dockerd without live-restore"},
 		{"a container removed from outside", []engine.ContainerSpec{aService("web"), slow},
 			func(f *enginetest.Fake) {
 				f.Script("web", enginetest.Script{Exits: true, OnStart: func(name string) {

@@ -64,7 +64,7 @@ func engineLost(e EngineLost) Status {
 
 func infraExited(e InfraExited) Status {
 	return Status{State: Failed, Reason: ReasonCommandFailed, Message: fmt.Sprintf(
-		"The pod's infra container, which holds its network, %s; it must have been stopped from outside.", ending(e.ExitCode))}
+		"The pod's infra container, which holds its network, %s; it was stopped from outside, or by a restart of dockerd without live-restore.", ending(e.ExitCode))}
 }
 
 func exitedStatus(s State, m Member, e Exited) Status {

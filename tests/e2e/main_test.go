@@ -6,36 +6,35 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/docker/docker/client"
 
 	"github.com/dce-go/dce/tests/box"
 	"github.com/dce-go/dce/tests/images"
+	"github.com/dce-go/dce/tests/program"
 )
 
 // world is what all tests of this package share.
 var world struct {
 	box      *box.Box
 	docker   *client.Client
-	executor string // bin/dce-executor
+	executor string // path of dce-executor
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	var remove func() error
 	checkout, err := box.Checkout()
 	if err == nil {
-		world.executor = filepath.Join(checkout, "bin", "dce-executor")
-		if _, err = os.Stat(world.executor); err != nil {
-			err = fmt.Errorf("bin/dce-executor is not built (%w): run `make build`, or `make test` for everything", err)
-		}
+		world.executor, remove, err = program.Executor(checkout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
+	defer func() { _ = remove() }()
 	ctx := context.Background()
 	world.box, err = box.Start(ctx, box.Options{Name: "e2e"})
 	if err != nil {

@@ -102,7 +102,9 @@ func agentIsGone(t *testing.T, states ...string) {
 }
 
 // TestALaunchThatComesTwice changes nothing.
-func TestALaunchThatComesTwice(t *testing.T) { launchComesTwice(t, "preparing", "starting", "stopping") }
+func TestALaunchThatComesTwice(t *testing.T) {
+	launchComesTwice(t, "preparing", "starting", "stopping")
+}
 
 func launchComesTwice(t *testing.T, states ...string) {
 	for _, state := range states {

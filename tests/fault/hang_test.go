@@ -21,7 +21,9 @@ func (h held) hang(meanwhile func()) {
 }
 
 // TestDockerdHangs: nothing comes of it but a delay.
-func TestDockerdHangs(t *testing.T) { dockerdHangs(t, "preparing", "pulling", "creating", "waiting for healthy", "stopping") }
+func TestDockerdHangs(t *testing.T) {
+	dockerdHangs(t, "preparing", "pulling", "creating", "waiting for healthy", "stopping")
+}
 
 func dockerdHangs(t *testing.T, states ...string) {
 	for _, state := range states {
@@ -42,7 +44,9 @@ func dockerdHangs(t *testing.T, states ...string) {
 }
 
 // TestKillWhileDockerdHangs: the kill is served inside its grace, and true: no process of the pod is left.
-func TestKillWhileDockerdHangs(t *testing.T) { killWhileDockerdHangs(t, "pulling", "starting", "running") }
+func TestKillWhileDockerdHangs(t *testing.T) {
+	killWhileDockerdHangs(t, "pulling", "starting", "running")
+}
 
 func killWhileDockerdHangs(t *testing.T, states ...string) {
 	const grace = time.Second

@@ -43,7 +43,9 @@ func TestAnEngineThatStaysDown(t *testing.T) {
 }
 
 // TestAnEngineThatIsLostInTheMiddleOfALaunch: dockerd dies and does not come back while the pod is brought up.
-func TestAnEngineThatIsLostInTheMiddleOfALaunch(t *testing.T) { engineIsLost(t, "creating", "starting") }
+func TestAnEngineThatIsLostInTheMiddleOfALaunch(t *testing.T) {
+	engineIsLost(t, "creating", "starting")
+}
 
 func engineIsLost(t *testing.T, states ...string) {
 	for _, state := range states {
