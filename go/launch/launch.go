@@ -107,7 +107,8 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		return pod.Ready{}, fromInside(&session.ExecutorInfo, "the Docker engine", "/var/run/docker.sock", err)
 	}
 	vars := variables(env.Variables)
-	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container)
+	has := taskBudget(task, session.ExecutorInfo.Resources)
+	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container, has)
 	if err == nil {
 		err = hierarchical(l.parents.host, parent, cfg.Cgroup.UseHierarchy, log)
 	}
@@ -123,7 +124,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	if err != nil {
 		return pod.Ready{}, err
 	}
-	if err := allow(spec, taskBudget(task, session.ExecutorInfo.Resources), cfg.Limits.Check, log); err != nil {
+	if err := allow(spec, has, cfg.Limits.Check, log); err != nil {
 		return pod.Ready{}, err
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)

@@ -43,11 +43,12 @@ type parents struct {
 	mu   sync.Mutex
 	host *cgroup.Host
 	used map[string]bool // whether we made it
+	has  map[string]budget
 }
 
-// take finds the parent for a pod's containers, makes it where it is in our own tree, and checks that an engine with that
-// driver can put containers there.
-func (p *parents) take(fromModule, driver, container string) (string, error) {
+// take finds the parent for a pod's containers, makes it where it is in our own tree, with the limits of the task where no
+// module sees to that, and checks that an engine with that driver can put containers there.
+func (p *parents) take(fromModule, driver, container string, task budget) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.host == nil {
@@ -55,7 +56,7 @@ func (p *parents) take(fromModule, driver, container string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		p.host, p.used = host, map[string]bool{}
+		p.host, p.used, p.has = host, map[string]bool{}, map[string]budget{}
 	}
 	own, err := p.host.TaskPath()
 	if err != nil {
@@ -64,7 +65,16 @@ func (p *parents) take(fromModule, driver, container string) (string, error) {
 	parent := cgroupParent(fromModule, own, p.host.Version(), container)
 	ours := path.Dir(parent) == ownRoot
 	if ours && !p.used[parent] {
-		if err := p.host.Create(parent); err != nil {
+		if err := p.host.Create(parent, treeControllers(p.host)...); err != nil {
+			return "", err
+		}
+	}
+	if ours && fromModule == "" {
+		if has, other := p.has[parent]; other {
+			task = has.plus(task)
+		}
+		p.has[parent] = task
+		if err := limitTree(p.host, parent, task); err != nil {
 			return "", err
 		}
 	}
