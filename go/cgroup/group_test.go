@@ -203,6 +203,23 @@ func TestCheckParent(t *testing.T) {
 	require.NoError(t, h2.CheckParent(DriverCgroupfs, "/d"))
 }
 
+func TestParentPath(t *testing.T) {
+	for _, c := range []struct{ driver, parent, want string }{
+		{DriverSystemd, "dce.slice", "/dce.slice"},
+		{DriverSystemd, "dce-a-b.slice", "/dce.slice/dce-a.slice/dce-a-b.slice"},
+		{DriverSystemd, "-.slice", "/"},
+		{DriverSystemd, "/a/b.slice", "/a/b.slice"},
+		{DriverSystemd, ".slice", ".slice"},
+		{DriverCgroupfs, "dce-a.slice", "dce-a.slice"},
+		{DriverCgroupfs, "/mesos/c1", "/mesos/c1"},
+	} {
+		require.Equal(t, c.want, ParentPath(c.driver, c.parent))
+	}
+	h := fake(t, separate, selfV1, map[string]string{"/sys/fs/cgroup/memory/dce.slice/dce-a.slice/cgroup.procs": ""})
+	require.NoError(t, h.CheckParent(DriverSystemd, "dce-a.slice"))
+	require.ErrorContains(t, h.CheckParent(DriverSystemd, "dce-b.slice"), "dce.slice/dce-b.slice")
+}
+
 func FuzzParsePids(f *testing.F) {
 	f.Add("1\n2\n")
 	f.Add("-1")

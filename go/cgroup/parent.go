@@ -33,6 +33,10 @@ func (h *Host) CheckParent(driver, p string) error {
 		return &ParentError{Path: p, Why: "Docker uses the systemd cgroup driver, which takes only a slice (<name>.slice)",
 			Fix: `start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`}
 	}
+	p = ParentPath(driver, strings.TrimPrefix(p, "/"))
+	if p, err = clean(p); err != nil {
+		return err
+	}
 	hi, err := h.Hierarchy("memory")
 	if err != nil {
 		return err
@@ -63,6 +67,26 @@ func (h *Host) CheckParent(driver, p string) error {
 			Fix: "use a cgroup that is not threaded and not below a threaded one"}
 	}
 	return nil
+}
+
+// ParentPath is where the containers of an engine with the given driver are put for the cgroup parent that it is given: with the
+// systemd driver a slice, which systemd nests by its dashes (systemd.slice(5)): dce-a.slice is /dce.slice/dce-a.slice. What is
+// no name of a slice is taken as a path.
+func ParentPath(driver, parent string) string {
+	name, isSlice := strings.CutSuffix(parent, ".slice")
+	if driver != DriverSystemd || !isSlice || name == "" || strings.ContainsRune(name, '/') {
+		return parent
+	}
+	if name == "-" {
+		return "/"
+	}
+	out := "/"
+	for i, r := range name + "-" {
+		if r == '-' {
+			out = path.Join(out, name[:i]+".slice")
+		}
+	}
+	return out
 }
 
 // joinable fails on what would stop the engine, which is root: no such file, or a file system that is read-only. That this

@@ -10,6 +10,7 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/sirupsen/logrus"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/compose"
 	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
@@ -110,7 +111,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	has := taskBudget(task, session.ExecutorInfo.Resources)
 	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container, has)
 	if err == nil {
-		err = hierarchical(l.parents.host, parent, cfg.Cgroup.UseHierarchy, log)
+		err = hierarchical(l.parents.host, cgroup.ParentPath(info.CgroupDriver, parent), cfg.Cgroup.UseHierarchy, log)
 	}
 	if err != nil {
 		return pod.Ready{}, fromInside(&session.ExecutorInfo, "its cgroup", "/sys/fs/cgroup", err)
@@ -128,7 +129,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		return pod.Ready{}, err
 	}
 	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)
-	memory.begin(l.parents.host, parent)
+	memory.begin(l.parents.host, cgroup.ParentPath(info.CgroupDriver, parent))
 	up := &engine.Pod{
 		Gateway: memory.gateway(docker), Pause: loadPause, Log: log,
 		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,
