@@ -103,8 +103,9 @@ func newClient(where endpoint, version string) (*client.Client, error) {
 		client.WithUserAgent("dce"),
 		client.WithAPIVersionNegotiation(),
 		client.WithVersion(version),
-		// Nobody reads traces of these requests: spare each its span.
-		client.WithTraceOptions(otelhttp.WithFilter(func(*http.Request) bool { return false })),
+		// Nobody reads traces of these requests: spare each its span. But the client uses the request of a ping that was given
+		// up again while the transport still reads it; what is traced is cloned.
+		client.WithTraceOptions(otelhttp.WithFilter(func(r *http.Request) bool { return r.Method == http.MethodHead })),
 	}
 	if where.tls != nil {
 		settings, err := where.tls.config()

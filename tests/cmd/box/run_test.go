@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestExitCodeIsTheCommands(t *testing.T) {
-	r := runner{private: true, clean: true, name: t.Name()}
+	r := runner{private: true, name: t.Name()}
 	code, err := r.run([]string{"sh", "-c", `test "$DOCKER_HOST" = "$DCE_TEST_DOCKER_HOST" && exit 7`})
 	require.NoError(t, err)
 	require.Equal(t, 7, code)
@@ -66,7 +66,7 @@ func TestSignalIsPassedOnAndCleanedUpAfter(t *testing.T) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
 		}
 	}()
-	code, err := runner{private: true, clean: true, name: t.Name()}.run([]string{"sh", "-c", "echo >" + started + "; sleep 100"})
+	code, err := runner{private: true, name: t.Name()}.run([]string{"sh", "-c", "echo >" + started + "; sleep 100"})
 	require.NoError(t, err)
 	require.Equal(t, 128+int(syscall.SIGTERM), code)
 }
