@@ -14,7 +14,7 @@ GOLANGCI_LINT := v2.15.0
 MESOS   ?=
 CMAKE   := cmake --preset dev $(MESOS)
 
-.PHONY: help setup build programs module run test test-all bench lint clean install FORCE
+.PHONY: help setup build programs module run test test-kernel test-all bench lint clean install FORCE
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,10 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 	go vet ./...
 	ctest --preset dev -j 2 -E '^bench'
 	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 10m ./...
+
+test-kernel: ## boot other kernels in qemu and test cgroups there; part of make test
+	@tests/setup.sh test
+	go test -count=1 -v ./tests/kernel
 
 test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
 	@tests/setup.sh bench

@@ -48,7 +48,7 @@ install_missing() {
 		die "there is no apt-get to install$missing with; install what these Debian packages hold by hand"
 	[ "$(id -u)" = 0 ] || die "root is needed once, to install$missing; run this with sudo, or: sudo apt-get install$missing"
 	free=$(df -Pm /usr | awk 'NR == 2 { print $4 }')
-	[ "$free" -ge 600 ] || die "/usr has $free MiB free and$missing take up to 600; free some space"
+	[ "$free" -ge 1000 ] || die "/usr has $free MiB free and$missing take up to 1000; free some space"
 	echo "Installing from Debian's packages:$missing"
 	forbid_daemons
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
@@ -86,6 +86,7 @@ run | test | bench)
 	# Tests put it into images, so it must not need a library. The package takes the place of Debian's dynamic busybox.
 	[ "$1" = run ] || { [ -x /bin/busybox ] && ! ldd /bin/busybox 2>/dev/null | grep -q '=>'; } || missing="$missing busybox-static"
 	[ "$1" = run ] || module
+	[ "$1" != test ] || need qemu-system-x86_64 qemu-system-x86
 	[ "$1" != bench ] || need docker-compose docker-compose
 	;;
 module)
