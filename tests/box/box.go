@@ -72,7 +72,7 @@ func ForTest(t testing.TB, opts Options) *Box {
 	if opts.Name == "" {
 		opts.Name = t.Name()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), blockPatience+time.Minute)
 	defer cancel()
 	b, err := Start(ctx, opts)
 	if err != nil {
@@ -101,7 +101,7 @@ func (b *Box) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if b.net, err = claimBlock(b.paths); err != nil {
+	if b.net, err = awaitBlock(ctx, func() (block, error) { return claimBlock(b.paths) }); err != nil {
 		return err
 	}
 	if b.containerd, err = startContainerd(ctx, b.paths); err != nil {

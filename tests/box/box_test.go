@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -144,6 +145,23 @@ func TestBlocksAreDisjointAndAvoidWhatIsUsed(t *testing.T) {
 	require.Equal(t, "198.19.0.0/18", got.all.String())
 	_, ok = free([]netip.Prefix{netip.MustParsePrefix("198.18.0.0/15")})
 	require.False(t, ok)
+}
+
+func TestABlockIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		got, err := awaitBlock(t.Context(), func() (block, error) {
+			if time.Since(begin) < 5*time.Second {
+				return block{}, errNoBlock
+			}
+			return blocks()[3], nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, blocks()[3], got)
+		_, err = awaitBlock(t.Context(), func() (block, error) { return block{}, errNoBlock })
+		require.ErrorIs(t, err, errNoBlock)
+		require.Equal(t, 5*time.Second+blockPatience, time.Since(begin))
+	})
 }
 
 func TestForeignLinkOfOurNameIsLeft(t *testing.T) {

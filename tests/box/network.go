@@ -1,6 +1,7 @@
 package box
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -109,6 +111,29 @@ func usedRanges() ([]netip.Prefix, error) {
 	return used, nil
 }
 
+// errNoBlock says that more engines run than there are blocks.
+var errNoBlock = errors.New("all of 198.18.0.0/15 is routed or in use, so a private engine finds no addresses: stop other private engines (`ip link` lists them as dce-…)")
+
+// blockPatience is how long a block is waited for: other tests end.
+const blockPatience = time.Minute
+
+// awaitBlock claims a block as soon as there is one.
+func awaitBlock(ctx context.Context, claim func() (block, error)) (block, error) {
+	ctx, cancel := context.WithTimeout(ctx, blockPatience)
+	defer cancel()
+	for {
+		b, err := claim()
+		if !errors.Is(err, errNoBlock) {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return block{}, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // claimBlock takes a free block by giving its first address to a new bridge. One lock for the host keeps two engines from
 // taking the same.
 func claimBlock(p paths) (block, error) {
@@ -126,7 +151,7 @@ func claimBlock(p paths) (block, error) {
 	}
 	b, ok := free(used)
 	if !ok {
-		return block{}, errors.New("all of 198.18.0.0/15 is routed or in use, so a private engine finds no addresses: stop other private engines (`ip link` lists them as dce-…)")
+		return block{}, errNoBlock
 	}
 	for _, args := range [][]string{
 		{"link", "add", p.bridge(), "type", "bridge"},

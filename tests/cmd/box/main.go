@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,7 @@ func main() {
 }
 
 func runCommand(code *int) *cobra.Command {
-	var r runner
+	r := runner{patience: 20 * time.Second}
 	cmd := &cobra.Command{
 		Use: "run [flags] -- COMMAND [ARGUMENT]…", Short: "Run a command and exit with its code",
 		Args: cobra.MinimumNArgs(1),

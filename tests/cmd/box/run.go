@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 type runner struct {
 	private, images, clean bool
 	name                   string
+	patience               time.Duration // with what seems to be left
 }
 
 // run returns the exit code of the command, and what went wrong around it.
@@ -58,7 +60,7 @@ func (r runner) run(args []string) (code int, err error) {
 	_, err = box.Clean(checkout)
 	errs = append(errs, err)
 	if r.clean {
-		left = append(left, settled(func() []string { return before.Left(b) })...)
+		left = append(left, settled(r.patience, func() []string { return before.Left(b) })...)
 	}
 	if len(left) > 0 {
 		errs = append(errs, fmt.Errorf("%s left behind:\n  %s", args[0], strings.Join(left, "\n  ")))
@@ -66,13 +68,15 @@ func (r runner) run(args []string) (code int, err error) {
 	return code, errors.Join(errs...)
 }
 
-// settled gives what ends by itself two seconds to do so: the kernel lets go of cgroups a moment after their processes.
-func settled(left func() []string) []string {
-	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if found := left(); len(found) == 0 || time.Now().After(deadline) {
-			return found
-		}
+// settled looks until nothing is left, or until patience is over, and returns what every look has found. What belongs to tests
+// of another checkout comes and goes, and the kernel lets go of cgroups a moment after their processes.
+func settled(patience time.Duration, look func() []string) []string {
+	left := look()
+	for deadline := time.Now().Add(patience); len(left) > 0 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		found := look()
+		left = slices.DeleteFunc(left, func(one string) bool { return !slices.Contains(found, one) })
 	}
+	return left
 }
 
 // engineThere finds the engine as the docker command line does. It is "" where none answers and none was asked for by name.

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
@@ -41,14 +44,14 @@ func TestExitCodeIsTheCommands(t *testing.T) {
 
 func TestWhatIsLeftBehindIsNamed(t *testing.T) {
 	t.Setenv("BOX_TEST_LEAVE", "1")
-	_, err := runner{private: true, clean: true, name: t.Name()}.run([]string{os.Args[0]})
+	_, err := runner{private: true, clean: true, name: t.Name(), patience: 20 * time.Second}.run([]string{os.Args[0]})
 	require.ErrorContains(t, err, "left behind")
 	require.ErrorContains(t, err, "volume left-by-test")
 }
 
 func TestLeftProcessIsNamed(t *testing.T) {
 	dir := t.TempDir()
-	_, err := runner{private: true, clean: true, name: t.Name()}.run([]string{"sh", "-c", "sleep 100 >/dev/null 2>&1 & echo $! >" + dir + "/pid"})
+	_, err := runner{private: true, clean: true, name: t.Name(), patience: 20 * time.Second}.run([]string{"sh", "-c", "sleep 100 >/dev/null 2>&1 & echo $! >" + dir + "/pid"})
 	text, readErr := os.ReadFile(dir + "/pid")
 	require.NoError(t, readErr)
 	var n int
@@ -56,6 +59,24 @@ func TestLeftProcessIsNamed(t *testing.T) {
 	require.NoError(t, readErr)
 	require.NoError(t, syscall.Kill(n, syscall.SIGKILL))
 	require.ErrorContains(t, err, fmt.Sprintf("process %d (sleep 100)", n))
+}
+
+func TestOnlyWhatStaysIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := [][]string{{"a", "b"}, {"b", "c"}, {"b"}, {"b", "a"}}
+		n := 0
+		look := func() []string {
+			n++
+			return slices.Clone(looks[min(n, len(looks))-1])
+		}
+		begin := time.Now()
+		require.Equal(t, []string{"b"}, settled(time.Second, look))
+		require.Equal(t, time.Second, time.Since(begin))
+
+		n, looks = 0, [][]string{{"a"}, {"c"}}
+		require.Empty(t, settled(time.Hour, look))
+		require.Equal(t, time.Second+20*time.Millisecond, time.Since(begin), "nothing is waited for any more")
+	})
 }
 
 func TestSignalIsPassedOnAndCleanedUpAfter(t *testing.T) {
