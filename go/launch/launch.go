@@ -128,7 +128,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	if err := allow(spec, has, cfg.Limits.Check, log); err != nil {
 		return pod.Ready{}, err
 	}
-	logs := podlog.New(docker, env.Sandbox, l.o.Stdout, log)
+	logs := podlog.New(docker, reporting.files.logs, l.o.Stdout, log)
 	memory.begin(l.parents.host, cgroup.ParentPath(info.CgroupDriver, parent))
 	up := &engine.Pod{
 		Gateway: memory.gateway(docker), Pause: loadPause, Log: log,

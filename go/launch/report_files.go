@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/google/uuid"
 	"github.com/sirupsen/logrus"
@@ -13,16 +14,17 @@ import (
 type files struct {
 	dir           string
 	pod, timeline string // names
+	logs          string // directory of the services' output
 	failed        bool   // said so
 }
 
-// filesOf are pod.json and timeline.json for the first pod of an executor; others bear the pod's id.
+// filesOf are pod.json, timeline.json and logs/ for the first pod of an executor; those of others bear the pod's id.
 func filesOf(sandbox, pod string, first bool) files {
 	suffix := ""
 	if !first {
 		suffix = "-" + pod
 	}
-	return files{dir: sandbox, pod: "pod" + suffix + ".json", timeline: "timeline" + suffix + ".json"}
+	return files{dir: sandbox, pod: "pod" + suffix + ".json", timeline: "timeline" + suffix + ".json", logs: filepath.Join(sandbox, "logs"+suffix)}
 }
 
 // write replaces a file, or says once that it can't: a report that can't be written is no reason to end a pod.

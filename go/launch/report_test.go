@@ -127,8 +127,8 @@ func TestDigestIsThatOfTheRepository(t *testing.T) {
 }
 
 func TestFilesOfTheOtherPodsOfAnExecutor(t *testing.T) {
-	require.Equal(t, files{dir: "/s", pod: "pod.json", timeline: "timeline.json"}, filesOf("/s", "p", true))
-	require.Equal(t, files{dir: "/s", pod: "pod-p.json", timeline: "timeline-p.json"}, filesOf("/s", "p", false))
+	require.Equal(t, files{dir: "/s", pod: "pod.json", timeline: "timeline.json", logs: "/s/logs"}, filesOf("/s", "p", true))
+	require.Equal(t, files{dir: "/s", pod: "pod-p.json", timeline: "timeline-p.json", logs: "/s/logs-p"}, filesOf("/s", "p", false))
 }
 
 func TestAFileThatCanNotBeReplacedIsSaidOnce(t *testing.T) {

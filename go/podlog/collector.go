@@ -29,7 +29,7 @@ const (
 // Collector follows containers. Its methods may be called from any goroutine; only Drain and Close wait.
 type Collector struct {
 	source Source
-	dir    string // <sandbox>/logs
+	dir    string
 	out    *lineWriter
 	log    logrus.FieldLogger
 	ctx    context.Context
@@ -60,14 +60,14 @@ func (f *follower) end() {
 	}
 }
 
-// New returns a collector that writes the files <sandbox>/logs/<service>.log and lines "<service> | <line>" to out. The
+// New returns a collector that writes the files <dir>/<service>.log, a directory in the sandbox, and lines "<service> | <line>" to out. The
 // directory is made when the first container is followed.
-func New(source Source, sandbox string, out io.Writer, log logrus.FieldLogger) *Collector {
+func New(source Source, dir string, out io.Writer, log logrus.FieldLogger) *Collector {
 	ctx, cancel := context.WithCancel(context.Background())
 	idle := make(chan struct{})
 	close(idle)
 	return &Collector{
-		source: source, dir: logsDir(sandbox), out: &lineWriter{w: out}, log: log, ctx: ctx, cancel: cancel,
+		source: source, dir: dir, out: &lineWriter{w: out}, log: log, ctx: ctx, cancel: cancel,
 		containers: map[string]*follower{}, services: map[string]*service{}, idle: idle,
 	}
 }

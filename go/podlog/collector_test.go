@@ -100,7 +100,7 @@ func newFixture(t *testing.T, runs map[string][]run) *fixture {
 	log, hook := logtest.NewNullLogger()
 	log.SetLevel(logrus.DebugLevel)
 	f := &fixture{T: t, source: &source{runs: runs}, sandbox: t.TempDir(), out: &buffer{}, log: hook}
-	f.Collector = podlog.New(f.source, f.sandbox, f.out, log)
+	f.Collector = podlog.New(f.source, filepath.Join(f.sandbox, "logs"), f.out, log)
 	return f
 }
 

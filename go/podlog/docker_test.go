@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestTheOutputOfARealContainerIsWhole(t *testing.T) {
 			require.NoError(t, docker.Start(t.Context(), id))
 
 			f := newFixture(t, nil)
-			f.Collector = podlog.New(&flaky{docker, 5}, f.sandbox, f.out, logrus.New())
+			f.Collector = podlog.New(&flaky{docker, 5}, filepath.Join(f.sandbox, "logs"), f.out, logrus.New())
 			f.Follow(seen("web", id, engine.StatusRunning))
 			f.Drain(t.Context())
 			text := ""

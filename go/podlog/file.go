@@ -12,8 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func logsDir(sandbox string) string { return filepath.Join(sandbox, "logs") }
-
 // service is what the containers of one service share: its file, open while one of them is followed, and its tail.
 type service struct {
 	name string

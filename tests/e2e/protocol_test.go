@@ -74,13 +74,17 @@ func (s *several) says(pattern string) {
 }
 
 func TestTwoPodsInOneExecutor(t *testing.T) {
-	file := service("command: [sleep, '1000']", "init: true")
+	file := service("command: [sh, -c, 'echo heard; sleep 1000']", "init: true")
 	s := launchSeveral(t, false, map[string]string{"one.yaml": file, "two.yaml": file, "three.yaml": file}, "one", "two")
 	one, two := s.tasks[0], s.tasks[1]
 	one.await(mesos.TASK_RUNNING)
 	two.await(mesos.TASK_RUNNING)
 	require.Len(t, one.containers(), 2)
 	require.Len(t, two.containers(), 2)
+	require.Eventually(t, func() bool { return strings.Count(s.stdout.String(), "heard") == 2 }, patience, pollEvery)
+	logs, err := filepath.Glob(filepath.Join(two.run.Sandbox, "logs*", "web.log"))
+	require.NoError(t, err)
+	require.Len(t, logs, 2, "services of the same name, and none writes into the other's log")
 
 	require.NoError(t, s.agent.Kill("one", nil))
 	one.await(mesos.TASK_KILLED)
@@ -90,7 +94,7 @@ func TestTwoPodsInOneExecutor(t *testing.T) {
 	// A third one is killed as soon as it was received.
 	info := s.task(app{name: "three", labels: map[string]string{"fileName": "three.yaml"}})
 	info.Executor = s.executor(app{})
-	_, err := s.agent.Launch(info)
+	_, err = s.agent.Launch(info)
 	require.NoError(t, err)
 	require.NoError(t, s.agent.Kill("three", nil))
 	three := &launched{s.node, "three", two.run}
