@@ -230,9 +230,10 @@ func usage(h *cgroup.Host, path string) (string, error) {
 	if all.CPU == nil || all.Memory == nil || all.Pids == nil || a.Memory == nil || b.Memory == nil {
 		return "", fmt.Errorf("a part is missing: %+v %+v %+v", all, a, b)
 	}
+	// The pod was read before its containers, and the busy one goes on: its counter may be some pages ahead.
 	return fmt.Sprintf("%d MB, %v, %d threads", all.Memory.Usage/mb, all.CPU.Time, all.Pids.Now), expect(map[string]bool{
 		"it lives": survived, "memory of the busy one": a.Memory.Usage > 24*mb && a.Memory.Anon > 20*mb, "none of the idle one": b.Memory.Usage < 4*mb,
-		"memory of both": all.Memory.Usage >= a.Memory.Usage, "CPU time": all.CPU.Time > time.Millisecond && a.CPU.Time > time.Millisecond,
+		"memory of both": all.Memory.Usage+mb >= a.Memory.Usage, "CPU time": all.CPU.Time > time.Millisecond && a.CPU.Time > time.Millisecond,
 		"processes": all.Pids.Now >= 1 && b.Pids.Now == 0,
 	})
 }
