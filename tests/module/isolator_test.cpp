@@ -61,7 +61,7 @@ struct IsolatorTest : testing::Test {
 
   static mesos::slave::ContainerConfig config() {
     mesos::slave::ContainerConfig all;
-    all.set_directory("/work/slaves/S/frameworks/F/executors/E/runs/c");
+    all.set_directory("/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c");
     all.set_user("nobody");
     all.mutable_executor_info()->mutable_framework_id()->set_value("F");
     all.mutable_executor_info()->mutable_executor_id()->set_value("E");
@@ -81,7 +81,8 @@ struct IsolatorTest : testing::Test {
   std::unique_ptr<PodIsolator> isolator;
 };
 
-const char kPrepare[] = R"({"container":"c","sandbox":"/work/slaves/S/frameworks/F/executors/E/runs/c","framework":"F",
+const char kPrepare[] =
+    R"({"container":"c","sandbox":"/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c","framework":"F",
   "executor":"E","user":"nobody","command":{"value":"./dce-executor","shell":true,"arguments":["a \"b\""]},
   "labels":{"source":"role.env.name.0"},"requests":{"cpus":0.75,"mem_bytes":67108864},
   "limits":{"cpus":-1,"mem_bytes":134217728}})";
