@@ -28,10 +28,10 @@ programs: bin/dce bin/dce-executor ## build bin/dce and bin/dce-executor, both s
 
 module: go/pause/pause ## build lib/libdcecore.so and, with MESOS=…, lib/libmesos_dce.so; without it the module's test variant
 	@tests/setup.sh module
+	@mkdir -p build lib
 	@$(CMAKE) >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
 	@grep 'No Mesos was named' build/cmake.log || true
 	@cmake --build --preset dev -j 2 >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
-	@mkdir -p lib
 	@cp -u build/cmake/dev/core/libdcecore.so lib/
 	@[ ! -e build/cmake/dev/module/libmesos_dce.so ] || cp -u build/cmake/dev/module/libmesos_dce.so lib/
 
