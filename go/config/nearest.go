@@ -11,7 +11,7 @@ func suggest(name string, form func(Key) string) string {
 	if near := nearest(name, known); near != "" {
 		return fmt.Sprintf(", did you mean %s?", near)
 	}
-	return ", `dce config` lists them all"
+	return ", the table in README.md lists them all"
 }
 
 // nearest returns the candidate that takes the fewest edits to become, or "" where none is near: a third of the letters may

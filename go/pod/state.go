@@ -37,7 +37,6 @@ func (p Phase) launching() bool {
 type Rules struct {
 	Kind            Kind
 	ReportUnhealthy bool // monitor.unhealthy: report; else an unhealthy container fails the pod
-	KillingState    bool // the framework has the capability TASK_KILLING_STATE
 
 	HealthCheck bool           // the task has a health check, which decides about Healthy beside those of the members
 	Check       *Check         // the task has a check: its type, without a result; nil where it has none
