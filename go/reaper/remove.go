@@ -88,7 +88,7 @@ func (r *remover) one(ctx context.Context, one Removal) error {
 		if err := r.slots.Acquire(ctx, 1); err != nil {
 			return fmt.Errorf("the sweep ended before its turn: %w", err)
 		}
-		err := r.act(ctx, one)
+		err := r.act(ctx, one, n > 1)
 		if err == nil || ctx.Err() != nil || n >= attempts(err) || !sleep(ctx, pause) {
 			return err
 		}
@@ -112,8 +112,8 @@ func attempts(err error) int {
 	return 4
 }
 
-// act makes one attempt, and gives its slot back.
-func (r *remover) act(ctx context.Context, one Removal) error {
+// act makes one attempt, and gives its slot back. again says that it is not the first.
+func (r *remover) act(ctx context.Context, one Removal, again bool) error {
 	defer r.slots.Release(1)
 	if one.Kind != engine.KindContainer {
 		ctx, cancel := context.WithTimeout(ctx, r.attempt)
@@ -125,13 +125,15 @@ func (r *remover) act(ctx context.Context, one Removal) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.attempt+r.grace)
 	defer cancel()
-	return r.container(ctx, one)
+	return r.container(ctx, one, again)
 }
 
-// container takes the restart policy away first, so that the engine does not bring back what is being removed. One that was
-// never started, or has ended for good, needs neither that nor a stop.
-func (r *remover) container(ctx context.Context, one Removal) error {
-	if hasProcesses(one.Status) || one.Status == engine.StatusRestarting {
+// container stops and removes. The engine does not bring back what is being removed: a stop and a forced removal cancel the
+// restart before the signal (moby: daemon/kill.go, killWithSignal, ExitOnNext). One that the engine is bringing back already,
+// and one whose removal failed, which an engine that starts anew would bring back, lose their restart policy first. Taking it
+// from all of them would cost half as much again as the removal.
+func (r *remover) container(ctx context.Context, one Removal, again bool) error {
+	if one.Status == engine.StatusRestarting || again && hasProcesses(one.Status) {
 		if err := r.engine.DisableRestart(ctx, one.ID); err != nil && !past(err) {
 			return err
 		}

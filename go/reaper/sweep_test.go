@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,36 @@ func TestFailuresThatPass(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, report.Removed, 4)
 			nothingLeft(t, f)
+		})
+	}
+}
+
+// A removal costs one call. Only what an engine might bring back after a removal that failed loses its restart policy before.
+func TestRestartPolicy(t *testing.T) {
+	for name, want := range map[string]struct {
+		failures int
+		calls    string
+	}{
+		"the first attempt succeeds": {0, "Remove"},
+		"the first attempt fails":    {1, "Remove, DisableRestart, Remove"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer goleak.VerifyNone(t)
+			f := enginetest.New()
+			container := fakePod(t, f, "c1", 1).PodID() + "-web-1"
+			require.NoError(t, f.Start(t.Context(), container))
+			f.Fail(engine.MethodRemove, errdefs.ErrInternal, want.failures)
+			report, err := Sweep(t.Context(), f, nil, Match{Scope: "/var/lib/mesos"})
+			require.NoError(t, err)
+			require.Len(t, report.Removed, 3)
+			nothingLeft(t, f)
+			var calls []string
+			for _, call := range f.Calls() {
+				if method, target, _ := strings.Cut(call, " "); strings.HasSuffix(target, container) && method != "Start" && method != "Create" {
+					calls = append(calls, method)
+				}
+			}
+			require.Equal(t, want.calls, strings.Join(calls, ", "))
 		})
 	}
 }
