@@ -44,6 +44,9 @@ type Docker struct {
 // Host is the engine's address as it was resolved.
 func (d *Docker) Host() string { return d.api.host }
 
+// Source is who named that address, for people: "DOCKER_HOST", "Docker's default", `docker context "x"`.
+func (d *Docker) Source() string { return d.api.source }
+
 // Close drops idle connections. Streams end with their contexts.
 func (d *Docker) Close() error { return d.api.cli.Close() }
 
@@ -61,7 +64,7 @@ func Connect(ctx context.Context, o ConnectOptions) (*Docker, error) {
 	}
 	timeout := cmp.Or(o.Timeout, defaultTimeout)
 	api := &dockerAPI{
-		cli: cli, host: where.host, configDir: s.configDir, timeout: timeout, pullIdle: cmp.Or(o.PullIdle, timeout),
+		cli: cli, host: where.host, source: where.source, configDir: s.configDir, timeout: timeout, pullIdle: cmp.Or(o.PullIdle, timeout),
 		sameClock: strings.HasPrefix(where.host, "unix:"),
 	}
 	explain := func(ctx context.Context, call Call, next func(context.Context) error) error {

@@ -184,6 +184,10 @@ var contract = []struct {
 		require.NotEmpty(w, info.Version)
 		require.NotEmpty(w, info.APIVersion)
 		require.True(w, strings.HasPrefix(info.RootDir, "/"))
+		require.NotEmpty(w, info.Storage)
+		require.NotEmpty(w, info.Kernel)
+		require.WithinDuration(w, time.Now(), info.Time, time.Minute)
+		require.False(w, info.Rootless)
 
 		_, err = w.Image(w.Context(), "dce-contract:missing")
 		require.True(w, errdefs.IsNotFound(err), "%v", err)

@@ -15,6 +15,7 @@ import (
 type dockerAPI struct {
 	cli       *client.Client
 	host      string
+	source    string // who named the host
 	configDir string
 	timeout   time.Duration // for the head of an answer that streams
 	pullIdle  time.Duration
@@ -46,14 +47,26 @@ func (d *dockerAPI) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return Info{
+	out := Info{
 		Version:       info.ServerVersion,
 		APIVersion:    d.cli.ClientVersion(),
 		CgroupDriver:  info.CgroupDriver,
 		CgroupVersion: cmp.Or(info.CgroupVersion, "1"), // engines before 20.10 know no other
 		RootDir:       info.DockerRootDir,
 		LiveRestore:   info.LiveRestoreEnabled,
-	}, nil
+		Rootless:      slices.Contains(info.SecurityOptions, "name=rootless"),
+		Storage:       info.Driver,
+		StorageStatus: map[string]string{},
+		SwapLimit:     info.SwapLimit,
+		Kernel:        info.KernelVersion,
+	}
+	for _, pair := range info.DriverStatus {
+		out.StorageStatus[pair[0]] = pair[1]
+	}
+	if at, err := time.Parse(time.RFC3339Nano, info.SystemTime); err == nil {
+		out.Time = at
+	}
+	return out, nil
 }
 
 func (d *dockerAPI) Image(ctx context.Context, ref string) (Image, error) {

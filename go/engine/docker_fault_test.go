@@ -215,6 +215,7 @@ func TestConnectWithTLS(t *testing.T) {
 	docker, err := engine.Connect(t.Context(), engine.ConnectOptions{})
 	require.NoError(t, err)
 	require.Equal(t, "tcp://"+server.Listener.Addr().String(), docker.Host())
+	require.Equal(t, "DOCKER_HOST", docker.Source())
 	require.NoError(t, docker.Close())
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("none"), 0o600))

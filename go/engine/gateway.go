@@ -117,6 +117,12 @@ type Info struct {
 	CgroupVersion string // "1" or "2"
 	RootDir       string
 	LiveRestore   bool
+	Rootless      bool              // it does not run as root
+	Storage       string            // the storage driver, such as "overlay2"
+	StorageStatus map[string]string // what the driver says of itself, such as "Supports d_type": "true"
+	SwapLimit     bool              // it can limit a container's swap
+	Kernel        string            // release of its host's kernel
+	Time          time.Time         // of its clock when it answered; zero where it does not say
 }
 
 // Image is a local image.

@@ -21,6 +21,7 @@ import (
 func (s *state) Info(context.Context) (engine.Info, error) {
 	return engine.Info{
 		Version: "28.5.2", APIVersion: "1.51", CgroupDriver: "cgroupfs", CgroupVersion: "1", RootDir: "/var/lib/docker",
+		Storage: "overlay2", StorageStatus: map[string]string{"Supports d_type": "true"}, SwapLimit: true, Kernel: "6.1.0", Time: time.Now(),
 	}, nil
 }
 
