@@ -23,8 +23,9 @@ type Container struct {
 	Cgroup  string // as /proc/<pid>/cgroup shows it: /<cgroups_root>/<ID>
 
 	info   mesos.ExecutorInfo
-	leaf   string // the cgroup of the executor itself: Cgroup on v1, a leaf below it on v2
-	parent string // on v2 the tree beside Cgroup where the pod's containers belong, else empty
+	leaf   string            // the cgroup of the executor itself: Cgroup on v1, a leaf below it on v2
+	parent string            // on v2 the tree beside Cgroup where the pod's containers belong, else empty
+	given  map[string]string // variables from the agent's modules
 
 	cmd    *exec.Cmd
 	copied sync.WaitGroup // stdout and stderr were shown to their end
@@ -81,6 +82,12 @@ func (a *Agent) start(e *run) error {
 	}
 	if err := a.watchOOM(c); err != nil {
 		return fmt.Errorf("the task's memory can't be watched: %w", err)
+	}
+	if m := a.options.Modules; m != nil {
+		var err error
+		if c.given, err = m.Prepare(c, c.info); err != nil {
+			return err
+		}
 	}
 	cmd, err := command(c.info.GetCommand(), c.Sandbox, a.containerEnvironment(c))
 	if err != nil {

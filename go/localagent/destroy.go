@@ -17,8 +17,8 @@ import (
 )
 
 // destroy kills everything in the container's cgroup, those of nested containers included, and removes the cgroups that
-// the agent made. Follows src/slave/containerizer/mesos/linux_launcher.cpp, destroy, then the clean-up of the cgroups
-// isolators. Hierarchies that the agent does not use (pids, devices, …) are left as Docker left them, as Mesos does.
+// the agent made. Follows src/slave/containerizer/mesos/linux_launcher.cpp, destroy, then the clean-up of the isolators, those of
+// modules before those of cgroups. Hierarchies that the agent does not use (pids, devices, …) are left as Docker left them, as Mesos does.
 func (a *Agent) destroy(c *Container) error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.options.DestroyTimeout)
 	defer cancel()
@@ -28,10 +28,18 @@ func (a *Agent) destroy(c *Container) error {
 	if err := a.killAll(ctx, c.Cgroup); err != nil {
 		return fmt.Errorf("failed to kill all processes in the container: %w", err)
 	}
+	if err := a.removeFrom(ctx, c.Cgroup, "freezer"); err != nil {
+		return err
+	}
+	a.cleanUp(c)
+	return a.removeFrom(ctx, c.Cgroup, controllers...)
+}
+
+func (a *Agent) removeFrom(ctx context.Context, group string, controllers ...string) error {
 	for _, name := range controllers {
 		hi, err := a.options.Cgroups.Hierarchy(name)
 		if err == nil {
-			err = removeTree(ctx, filepath.Join(hi.Dir, c.Cgroup))
+			err = removeTree(ctx, filepath.Join(hi.Dir, group))
 		}
 		if err != nil {
 			return fmt.Errorf("failed to remove the container's cgroup: %w", err)
@@ -40,12 +48,22 @@ func (a *Agent) destroy(c *Container) error {
 	return nil
 }
 
+// cleanUp has the isolator modules clean up.
+func (a *Agent) cleanUp(c *Container) {
+	if m := a.options.Modules; m != nil {
+		m.Cleanup(c)
+	}
+}
+
 // destroy2 follows src/linux/cgroups2.cpp, destroy: cgroup.kill, then rmdir from below.
 func (a *Agent) destroy2(ctx context.Context, c *Container) error {
 	for _, group := range []string{c.parent, c.Cgroup} {
 		if err := a.options.Cgroups.Write("", group, "cgroup.kill", "1"); err != nil && !missing(err) {
 			return fmt.Errorf("failed to kill all processes in the container: %w", err)
 		}
+	}
+	a.cleanUp(c)
+	for _, group := range []string{c.parent, c.Cgroup} {
 		if err := a.options.Cgroups.Remove(ctx, group); err != nil {
 			return fmt.Errorf("failed to remove the container's cgroup: %w", err)
 		}

@@ -114,7 +114,12 @@ func (a *Agent) remove(e *run) {
 	for _, t := range e.timers {
 		t.Stop()
 	}
-	if id := e.info.ExecutorID.Value; a.executors[id] == e {
-		delete(a.executors, id)
+	id := e.info.ExecutorID.Value
+	if a.executors[id] != e {
+		return
+	}
+	delete(a.executors, id)
+	if m := a.options.Modules; m != nil {
+		m.Removed(a.options.Framework.ID.Value, id)
 	}
 }

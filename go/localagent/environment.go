@@ -51,6 +51,7 @@ func (a *Agent) containerEnvironment(c *Container) []string {
 	if c.parent != "" {
 		env["DCE_CGROUP_PARENT"] = c.parent // the isolator of dce gives it on cgroup v2
 	}
+	maps.Copy(env, c.given)
 	for _, v := range c.info.GetCommand().GetEnvironment().GetVariables() {
 		if v.GetType() != mesos.Environment_Variable_SECRET {
 			env[v.Name] = v.GetValue()

@@ -45,10 +45,26 @@ type Options struct {
 
 	// Prepare puts files into a new sandbox, as Mesos' fetcher does, before the executor starts. May be nil.
 	Prepare func(sandbox string) error
+	// Modules are told of containers and executors. May be nil.
+	Modules Modules
 	// Stdout and Stderr get what executors write, beside the files in the sandbox. May be nil.
 	Stdout, Stderr io.Writer
 
 	Log logrus.FieldLogger
+}
+
+// Modules stands for an agent's isolator and hook modules. Its methods are called in the agent's order, and some while the agent
+// waits: they must not call it.
+type Modules interface {
+	// Prepare is called when a container's cgroup is there and nothing in it. It returns variables for the executor; its error
+	// fails the launch. Isolator::prepare, called by src/slave/containerizer/mesos/containerizer.cpp, prepare.
+	Prepare(c *Container, executor mesos.ExecutorInfo) (environment map[string]string, err error)
+	// Cleanup is called when everything in the container's cgroup was killed and its freezer cgroup is gone. Its other cgroups
+	// go after it returns. Isolator::cleanup, called by containerizer.cpp, cleanupIsolators.
+	Cleanup(c *Container)
+	// Removed is called when the agent forgets an executor. Hook::slaveRemoveExecutorHook, called by src/slave/slave.cpp,
+	// removeExecutor.
+	Removed(framework, executor string)
 }
 
 func (o *Options) complete() error {
