@@ -69,6 +69,10 @@ typedef void (*dce_core_free_fn)(void* memory);
 /* The DCE_CORE_ABI_VERSION that the library was built with. Asked before everything else. */
 uint32_t dce_core_abi_version(void);
 
+/* The same as data, so that tools (`dce doctor`) read it off the file and run nothing of it. The module has its own in
+ * dce_module_abi. */
+extern const uint32_t dce_core_abi;
+
 /*
  * Opens a core; there is one at a time, and a new one may be opened when the last was closed. The config is a JSON
  * object with the module's parameters as the operator wrote them, but for "core": all values are strings, and what was

@@ -6,8 +6,17 @@
 #include <mesos/module/hook.hpp>
 #include <mesos/module/isolator.hpp>
 
+#include "dcecore.h"
 #include "hook.hpp"
 #include "isolator.hpp"
+
+// What the module was compiled for, for tools that read it off the file (`dce doctor`): an agent checks them only at its start.
+extern "C" {
+extern const uint32_t dce_module_abi;
+const uint32_t dce_module_abi = DCE_CORE_ABI_VERSION;
+extern const char dce_module_mesos[];
+const char dce_module_mesos[] = MESOS_VERSION;
+}
 
 namespace {
 

@@ -293,6 +293,9 @@ int main(int argc, char** argv) {
   find(library, "dce_core_close", &core_close);
   find(library, "dce_core_free", &core_free);
   CHECK(abi_version() == DCE_CORE_ABI_VERSION, "version %u", abi_version());
+  const uint32_t* data = NULL;
+  find(library, "dce_core_abi", &data);
+  CHECK(*data == DCE_CORE_ABI_VERSION, "version %u as data", *data);
 
   char folder[] = "/tmp/dce-abi-XXXXXX";
   char hole[64];

@@ -28,8 +28,10 @@
 #define STUB_VERSION DCE_CORE_ABI_VERSION
 #endif
 
+const uint32_t dce_core_abi = STUB_VERSION;
+
 uint32_t dce_core_abi_version(void) {
-  return STUB_VERSION;
+  return dce_core_abi;
 }
 
 struct operation {
