@@ -107,7 +107,7 @@ func unknown(e *Error, path tree.Path) {
 		e.Service, e.Key = "", path.String()
 	}
 	e.Problem, e.Fix = "is not known to the compose file format", "remove it, or prefix it with x-"
-	if key := nearest(path); key != "" {
+	if key := nearestKey(path); key != "" {
 		e.Fix = "did you mean " + key + "?"
 	}
 }

@@ -25,6 +25,9 @@ type Config struct {
 	}
 	Ports   struct{ AllowStatic bool }
 	Limits  struct{ Check string }          // "fail" or "warn"
+	QoS     string                          // QoSAuto or one of qos.Classes
+	CPU     struct{ CFSQuota bool }         // the pod's is the task's CPUs
+	Pids    struct{ Limit uint64 }          // of the pod, 0 for none
 	Cgroup  struct{ UseHierarchy string }   // "enforce", "require", "warn" or "off"
 	Image   struct{ Pull string }           // "missing", "always" or "never"
 	Launch  struct{ Timeout time.Duration } // 0 for none
@@ -96,6 +99,8 @@ func (c *Config) Value(key string) string {
 		return strconv.FormatBool(*v)
 	case *time.Duration:
 		return v.String()
+	case *uint64:
+		return strconv.FormatUint(*v, 10)
 	case *[]string:
 		return strings.Join(*v, ",")
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ func TestDefaults(t *testing.T) {
 	require.False(t, c.Ports.AllowStatic)
 	require.Equal(t, "info", c.Log.Level)
 	require.Equal(t, "text", c.Log.Format)
+	require.Equal(t, QoSAuto, c.QoS)
+	require.Zero(t, c.Pids.Limit)
 	for _, k := range Keys() {
 		require.Equal(t, "default", c.Source(k.Name).String())
 	}
@@ -42,7 +45,7 @@ func TestTableFitsConfig(t *testing.T) {
 		at := reflect.ValueOf(p).Pointer()
 		require.NotContains(t, fields, at, "%s shares its field with another key", k.Name)
 		fields[at] = k.Name
-		want := map[Type]any{String: new(string), Choice: new(string), Bool: new(bool), Duration: new(time.Duration), List: new([]string)}[k.Type]
+		want := map[Type]any{String: new(string), Choice: new(string), Bool: new(bool), Duration: new(time.Duration), Number: new(uint64), List: new([]string)}[k.Type]
 		require.IsType(t, want, p, k.Name)
 		require.NotEmpty(t, k.Doc)
 		require.NotContains(t, k.Doc, "\n")
@@ -51,7 +54,11 @@ func TestTableFitsConfig(t *testing.T) {
 	}
 	v := reflect.ValueOf(&c).Elem()
 	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
+		switch {
+		case !v.Type().Field(i).IsExported():
+			continue
+		case v.Field(i).Kind() != reflect.Struct:
+			require.Contains(t, fields, v.Field(i).Addr().Pointer(), v.Type().Field(i).Name)
 			continue
 		}
 		for j := range v.Field(i).NumField() {
@@ -139,11 +146,14 @@ nonsense: 1
 ports: {allow_static: maybe}
 ports.allow_static: true
 engine.lost_timeout: -1s
+pids.limit: lots
+qos: garanteed
+cpu: {cfs_quota: 0.5, cfs: true}
 `)
 	_, err := Load(Input{
 		Files:   []string{file},
 		Environ: []string{"DCE_LOG_LEVLE=info", "DCE_XYZ_UVW=1", "DCE_POD_KIND=a,b"},
-		Labels:  map[string]string{"dce.pod.kid": "job", "dce.pod.share": "net,,ipc", "dce.pod.kind": "", "dce.stop.grace": "soon"},
+		Labels:  map[string]string{"dce.pod.kid": "job", "dce.pod.share": "net,,ipc", "dce.pod.kind": "", "dce.stop.grace": "soon", "dce.pids.limit": "4194305", "dce.qos": ""},
 	})
 	var errs Errors
 	require.ErrorAs(t, err, &errs)
@@ -167,12 +177,18 @@ engine.lost_timeout: -1s
 		`dce.yaml:11: ports.allow_static: "maybe" is neither true nor false`,
 		`dce.yaml:12: ports.allow_static is set a second time, after line 11`,
 		`dce.yaml:13: engine.lost_timeout: "-1s" is negative`,
+		`dce.yaml:14: pids.limit: "lots" is no whole number from 0 up`,
+		`dce.yaml:15: qos: "garanteed" is not one of auto, guaranteed, burstable, best-effort: did you mean guaranteed?`,
+		`dce.yaml:16: cpu.cfs_quota: "0.5" is neither true nor false`,
+		`dce.yaml:16: there is no setting cpu.cfs, the table in README.md lists them all`,
 		`DCE_LOG_LEVLE: there is no such setting, did you mean DCE_LOG_LEVEL?`,
 		`DCE_POD_KIND: "a,b" is not one of service, job`,
 		"DCE_XYZ_UVW: there is no such setting, the table in README.md lists them all",
+		`label dce.pids.limit: 4194305 processes are more than Linux can have: write at most 4194304, or 0 for no limit`,
 		`label dce.pod.kid: there is no such setting, did you mean dce.pod.kind?`,
 		`label dce.pod.kind: "" is not one of service, job`,
 		`label dce.pod.share: "" is not one of net, ipc, pid`,
+		`label dce.qos: "" is not one of auto, guaranteed, burstable, best-effort`,
 		`label dce.stop.grace: "soon" is no duration: write 10s, 1m30s, 10secs or 15mins`,
 	}, got)
 }
@@ -226,6 +242,8 @@ func TestValuesReadBack(t *testing.T) {
 			switch {
 			case k.Type == Duration:
 				labels[k.Label()] = time.Duration(rapid.Int64Range(0, 1<<60).Draw(t, k.Name)).String()
+			case k.Type == Number:
+				labels[k.Label()] = strconv.Itoa(rapid.IntRange(0, mostPids).Draw(t, k.Name))
 			case k.Type == Bool:
 				labels[k.Label()] = rapid.SampledFrom([]string{"true", "false"}).Draw(t, k.Name)
 			case len(k.Choices) > 0:
@@ -247,16 +265,6 @@ func TestValuesReadBack(t *testing.T) {
 			require.Equal(t, c.Value(k.Name), again.Value(k.Name))
 		}
 	})
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"kitten", "sitting", 3}, {"lévle", "level", 2}} {
-		require.Equal(t, c.want, distance(c.a, c.b), "%s %s", c.a, c.b)
-		require.Equal(t, c.want, distance(c.b, c.a), "%s %s", c.b, c.a)
-	}
 }
 
 func FuzzFile(f *testing.F) {

@@ -3,18 +3,24 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/dce-go/dce/go/qos"
 )
+
+// QoSAuto is the value of qos that has the class derived.
+const QoSAuto = "auto"
 
 // Type is what a value looks like.
 type Type string
 
-// The types of values. A duration has a unit, Go's (10s, 1m30s) or Mesos' (10secs, 15mins); a list is separated by commas,
-// or a sequence in a file.
+// The types of values. A duration has a unit, Go's (10s, 1m30s) or Mesos' (10secs, 15mins); a number is whole and not negative;
+// a list is separated by commas, or a sequence in a file.
 const (
 	String   Type = "string"
 	Bool     Type = "true or false"
 	Choice   Type = "one of"
 	Duration Type = "duration"
+	Number   Type = "number"
 	List     Type = "list"
 )
 
@@ -26,7 +32,7 @@ type Key struct {
 	Choices []string // for Choice, and for the entries of a List that has them
 	Doc     string   // a sentence or two, without line ends
 
-	field func(*Config) any    // pointer to where the value goes: *string, *bool, *time.Duration or *[]string
+	field func(*Config) any    // pointer to where the value goes: *string, *bool, *time.Duration, *uint64 or *[]string
 	check func(v string) error // of a single value or entry, may be nil
 }
 
@@ -85,6 +91,21 @@ var keys = []Key{
 		Doc: "What happens to a pod whose services' memory limits add up to more than the task has: it is refused before anything is created, " +
 			"or launched with a warning, and the kernel ends a service once the pod reaches the task's limit.",
 		field: func(c *Config) any { return &c.Limits.Check },
+	}, {
+		Name: "qos", Type: Choice, Choices: append([]string{QoSAuto}, qos.Classes()...), Default: QoSAuto,
+		Doc: "Quality of service of the pod, with Kubernetes' classes: how its containers share CPUs where these are short, and in which order the kernel " +
+			"kills them where memory is. `auto` derives it from the limits and reservations of the file and of the task. " +
+			"A class that they contradict is refused.",
+		field: func(c *Config) any { return &c.QoS },
+	}, {
+		Name: "cpu.cfs_quota", Type: Bool, Default: "false",
+		Doc: "Binds the pod to the task's CPUs even where others are idle (a CFS quota), as the agent's `--cgroups_enable_cfs` does for all tasks. " +
+			"Without it: the agent's own quota, if there is one, and the task's `limits`.",
+		field: func(c *Config) any { return &c.CPU.CFSQuota },
+	}, {
+		Name: "pids.limit", Type: Number, Default: "0",
+		Doc:   "How many processes and threads the containers of the pod may have together; 0 for no limit.",
+		field: func(c *Config) any { return &c.Pids.Limit }, check: pidsLimit,
 	}, {
 		Name: "cgroup.use_hierarchy", Type: Choice, Choices: []string{"enforce", "require", "warn", "off"}, Default: "enforce",
 		Doc: "On cgroup v1 with a kernel before 5.11, where memory.use_hierarchy may be 0, so that the task's memory limit would not bind its containers: " +

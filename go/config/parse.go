@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dce-go/dce/go/nearest"
 )
 
 // parse puts values into the field of the key. Several values are the entries of a list, one may hold them all, with commas.
@@ -54,6 +56,8 @@ func (k Key) parse(c *Config, values []string) error {
 		}
 	case *time.Duration:
 		*field, err = ParseDuration(v)
+	case *uint64:
+		*field, err = parseNumber(v)
 	}
 	return err
 }
@@ -62,7 +66,7 @@ func (k Key) parse(c *Config, values []string) error {
 func (k Key) one(v string) (string, error) {
 	v = strings.TrimSpace(v)
 	if len(k.Choices) > 0 && !slices.Contains(k.Choices, v) {
-		if near := nearest(v, k.Choices); near != "" {
+		if near := nearest.To(v, k.Choices); near != "" {
 			return "", fmt.Errorf("%q is not one of %s: did you mean %s?", v, strings.Join(k.Choices, ", "), near)
 		}
 		return "", fmt.Errorf("%q is not one of %s", v, strings.Join(k.Choices, ", "))
@@ -90,6 +94,26 @@ var dockerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 func networkName(v string) error {
 	if !dockerName.MatchString(v) {
 		return fmt.Errorf("%q is not one of pod, compose, host, none, nor a name that a Docker network can have", v)
+	}
+	return nil
+}
+
+func parseNumber(v string) (uint64, error) {
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no whole number from 0 up", v)
+	}
+	return n, nil
+}
+
+// mostPids is the most that a Linux host can have (include/linux/threads.h, PID_MAX_LIMIT).
+const mostPids = 4 << 20
+
+func pidsLimit(v string) error {
+	if n, err := parseNumber(v); err != nil {
+		return err
+	} else if n > mostPids {
+		return fmt.Errorf("%s processes are more than Linux can have: write at most %d, or 0 for no limit", v, mostPids)
 	}
 	return nil
 }

@@ -1,25 +1,14 @@
-package config
+// Package nearest finds the name that was most likely meant by one that does not exist.
+package nearest
 
-import "fmt"
+import "strings"
 
-// suggest ends a sentence about an unknown name with the nearest known one.
-func suggest(name string, form func(Key) string) string {
-	known := make([]string, len(keys))
-	for i, k := range keys {
-		known[i] = form(k)
-	}
-	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf(", did you mean %s?", near)
-	}
-	return ", the table in README.md lists them all"
-}
-
-// nearest returns the candidate that takes the fewest edits to become, or "" where none is near: a third of the letters may
-// be wrong. The first of several equals wins.
-func nearest(name string, candidates []string) string {
+// To returns the candidate that takes the fewest edits to become, or "" where none is near: a third of its letters may be wrong, and
+// one always. Capitals do not count. The first of several equals wins.
+func To(name string, candidates []string) string {
 	best, fewest := "", 0
 	for _, c := range candidates {
-		if d := distance(name, c); d <= max(1, len(c)/3) && (best == "" || d < fewest) {
+		if d := distance(strings.ToLower(name), strings.ToLower(c)); d <= max(1, len(c)/3) && (best == "" || d < fewest) {
 			best, fewest = c, d
 		}
 	}
