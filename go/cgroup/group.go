@@ -271,3 +271,21 @@ func parsePids(file, s string) ([]int, error) {
 	}
 	return out, nil
 }
+
+// MemoryLimit returns how many bytes of memory a cgroup may use, NoLimit for any.
+func (h *Host) MemoryLimit(path string) (uint64, error) {
+	file := "memory.limit_in_bytes"
+	hi, path, err := h.locate("memory", path, file)
+	if err != nil {
+		return 0, err
+	}
+	dir, err := hi.open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	if hi.Unified {
+		file = "memory.max"
+	}
+	return readLimit(dir, file)
+}

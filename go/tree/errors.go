@@ -1,0 +1,63 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// UnboundError says which limits do not bind a pod as a whole, because this process may not write them. The pod can run all the
+// same: its engine makes a cgroup that is not there, without limits.
+type UnboundError struct {
+	Path  string
+	Parts []Part
+	Err   error
+}
+
+// unbound is no error where nothing was asked for.
+func unbound(path string, parts []Part, err error) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	return &UnboundError{path, parts, err}
+}
+
+func (e *UnboundError) Error() string {
+	var parts []string
+	for _, p := range e.Parts {
+		parts = append(parts, string(p))
+	}
+	what, verb := strings.Join(parts, ", "), "do not bind"
+	if len(parts) == 1 {
+		verb = "does not bind"
+	}
+	return fmt.Sprintf("%s of the task %s its pod as a whole, in the cgroup %s: %v; run the executor as root, or load the agent module",
+		what, verb, e.Path, e.Err)
+}
+
+func (e *UnboundError) Unwrap() error { return e.Err }
+
+// LimitError says that a limit could not be set for another reason than a lack of rights.
+type LimitError struct {
+	Path string
+	Part Part
+	Err  error
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the pod in the cgroup %s can't be given %s of its task: %v", e.Path, e.Part, e.Err)
+}
+
+func (e *LimitError) Unwrap() error { return e.Err }
+
+// Reason is what Mesos is told.
+func (e *LimitError) Reason() string { return "REASON_CONTAINER_LAUNCH_FAILED" }
+
+// denied says that this process lacks the right, or sees the file system read-only as containers do.
+func denied(err error) bool {
+	var refused *SystemdError
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.As(err, &refused) && refused.Denied
+}
