@@ -35,6 +35,17 @@ type ConnectOptions struct {
 	PullIdle  time.Duration // how long a pull may be silent; 0 is Timeout
 }
 
+func (o ConnectOptions) surroundings() surroundings {
+	return surroundings{host: o.Host, configDir: cmp.Or(o.ConfigDir, config.Dir()), env: os.Getenv, readFile: os.ReadFile}
+}
+
+// Locate says where Connect looks for an engine, and who names that place, for people: "DOCKER_HOST", "Docker's default",
+// `docker context "x"`. It asks nobody.
+func Locate(o ConnectOptions) (host, source string, err error) {
+	where, err := resolve(o.surroundings())
+	return where.host, where.source, err
+}
+
 // Docker is the Gateway to a real engine, through its API from 1.24 on.
 type Docker struct {
 	Gateway
@@ -44,16 +55,13 @@ type Docker struct {
 // Host is the engine's address as it was resolved.
 func (d *Docker) Host() string { return d.api.host }
 
-// Source is who named that address, for people: "DOCKER_HOST", "Docker's default", `docker context "x"`.
-func (d *Docker) Source() string { return d.api.source }
-
 // Close drops idle connections. Streams end with their contexts.
 func (d *Docker) Close() error { return d.api.cli.Close() }
 
 // Connect finds the engine, checks that it answers, and settles on the newest API version that both sides speak.
 // Its errors are IsInvalidArgument where the engine is named wrongly and IsUnavailable where it does not answer.
 func Connect(ctx context.Context, o ConnectOptions) (*Docker, error) {
-	s := surroundings{host: o.Host, configDir: cmp.Or(o.ConfigDir, config.Dir()), env: os.Getenv, readFile: os.ReadFile}
+	s := o.surroundings()
 	where, err := resolve(s)
 	if err != nil {
 		return nil, err
@@ -64,7 +72,7 @@ func Connect(ctx context.Context, o ConnectOptions) (*Docker, error) {
 	}
 	timeout := cmp.Or(o.Timeout, defaultTimeout)
 	api := &dockerAPI{
-		cli: cli, host: where.host, source: where.source, configDir: s.configDir, timeout: timeout, pullIdle: cmp.Or(o.PullIdle, timeout),
+		cli: cli, host: where.host, configDir: s.configDir, timeout: timeout, pullIdle: cmp.Or(o.PullIdle, timeout),
 		sameClock: strings.HasPrefix(where.host, "unix:"),
 	}
 	explain := func(ctx context.Context, call Call, next func(context.Context) error) error {

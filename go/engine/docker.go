@@ -15,7 +15,6 @@ import (
 type dockerAPI struct {
 	cli       *client.Client
 	host      string
-	source    string // who named the host
 	configDir string
 	timeout   time.Duration // for the head of an answer that streams
 	pullIdle  time.Duration

@@ -215,7 +215,10 @@ func TestConnectWithTLS(t *testing.T) {
 	docker, err := engine.Connect(t.Context(), engine.ConnectOptions{})
 	require.NoError(t, err)
 	require.Equal(t, "tcp://"+server.Listener.Addr().String(), docker.Host())
-	require.Equal(t, "DOCKER_HOST", docker.Source())
+	host, source, err := engine.Locate(engine.ConnectOptions{})
+	require.NoError(t, err)
+	require.Equal(t, docker.Host(), host)
+	require.Equal(t, "DOCKER_HOST", source)
 	require.NoError(t, docker.Close())
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("none"), 0o600))
