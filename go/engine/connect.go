@@ -30,13 +30,14 @@ const (
 // ConnectOptions say which engine, and how long to wait for it. The zero value is what the docker CLI would use.
 type ConnectOptions struct {
 	Host      string        // "unix:///path", "tcp://host:port"; empty: DOCKER_HOST, the docker context, the default socket
+	HostFrom  string        // who named Host, for people: "the label dce.engine.host"; empty: "the given host"
 	ConfigDir string        // config.json with registry credentials, and contexts; empty: DOCKER_CONFIG, ~/.docker
 	Timeout   time.Duration // of each call that is not long (Call.Long) and of subscribing to long ones; 0 is 2 minutes
 	PullIdle  time.Duration // how long a pull may be silent; 0 is Timeout
 }
 
 func (o ConnectOptions) surroundings() surroundings {
-	return surroundings{host: o.Host, configDir: cmp.Or(o.ConfigDir, config.Dir()), env: os.Getenv, readFile: os.ReadFile}
+	return surroundings{host: o.Host, from: cmp.Or(o.HostFrom, "the given host"), configDir: cmp.Or(o.ConfigDir, config.Dir()), env: os.Getenv, readFile: os.ReadFile}
 }
 
 // Locate says where Connect looks for an engine, and who names that place, for people: "DOCKER_HOST", "Docker's default",
@@ -181,7 +182,10 @@ func (e *dialError) Error() string {
 
 // remedy must not hold the texts "dial unix" or "connection refused": docker/client, request.go, replaces such errors.
 func (e *dialError) remedy() string {
-	const other = "or name another engine with DOCKER_HOST"
+	other := "or name another engine with DOCKER_HOST"
+	if e.given {
+		other = "or correct " + e.source
+	}
 	switch {
 	case errors.Is(e.cause, fs.ErrNotExist):
 		return "there is no such socket; start dockerd (systemctl start docker), " + other

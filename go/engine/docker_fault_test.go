@@ -187,17 +187,17 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"currentContext":"gone"}`), 0o600))
 
 	for host, want := range map[string]string{
-		"unix://" + dir + "/none.sock": "no Docker engine answers at unix://" + dir + "/none.sock (from the given host): there is no such socket; " +
-			"start dockerd (systemctl start docker), or name another engine with DOCKER_HOST",
-		"unix://" + stale:                           "no Docker engine answers at unix://" + stale + " (from the given host): nobody listens there; start dockerd (systemctl start docker), or name another engine with DOCKER_HOST",
+		"unix://" + dir + "/none.sock": "no Docker engine answers at unix://" + dir + "/none.sock (from the label dce.engine.host): there is no such socket; " +
+			"start dockerd (systemctl start docker), or correct the label dce.engine.host",
+		"unix://" + stale:                           "no Docker engine answers at unix://" + stale + " (from the label dce.engine.host): nobody listens there; start dockerd (systemctl start docker), or correct the label dce.engine.host",
 		"tcp://" + mute.Addr().String():             "the Docker engine did not answer within 200ms (Ping): it hangs or is overloaded, look into dockerd's log",
 		"tcp://" + ancient.Listener.Addr().String(): "the Docker engine at tcp://" + ancient.Listener.Addr().String() + " speaks API 1.12, dce needs 1.24 or newer: upgrade Docker",
-		"ssh://me@there":                            "ssh://me@there (from the given host): a ssh address of a Docker engine is not supported, use unix:///path or tcp://host:port",
+		"ssh://me@there":                            "ssh://me@there (from the label dce.engine.host): a ssh address of a Docker engine is not supported, use unix:///path or tcp://host:port",
 		"":                                          `the docker context "gone" named by ` + dir + "/config.json does not exist in " + dir + ": see docker context ls, or set DOCKER_HOST",
 	} {
 		t.Setenv("DOCKER_HOST", "")
 		t.Setenv("DOCKER_CONTEXT", "")
-		_, err := engine.Connect(t.Context(), engine.ConnectOptions{Host: host, ConfigDir: dir, Timeout: 200 * time.Millisecond})
+		_, err := engine.Connect(t.Context(), engine.ConnectOptions{Host: host, HostFrom: "the label dce.engine.host", ConfigDir: dir, Timeout: 200 * time.Millisecond})
 		require.EqualError(t, err, want)
 		require.True(t, errdefs.IsUnavailable(err) || errdefs.IsInvalidArgument(err))
 	}

@@ -17,6 +17,7 @@ import (
 type endpoint struct {
 	host   string // "unix:///path" or "tcp://host:port[/path]"
 	source string // for people: "DOCKER_HOST", `docker context "x"`, …
+	given  bool   // by the caller: no variable changes it
 	tls    *tlsMaterial
 }
 
@@ -29,6 +30,7 @@ type tlsMaterial struct {
 // surroundings is what an endpoint is resolved from.
 type surroundings struct {
 	host      string // given by the caller, before all else
+	from      string // who gave it, for people
 	configDir string // of the docker CLI
 	env       func(string) string
 	readFile  func(string) ([]byte, error)
@@ -40,7 +42,9 @@ const defaultContext = "default"
 // config.json, the default socket (docker/cli, cli/command/cli.go: resolveContextName, resolveDefaultDockerEndpoint).
 func resolve(s surroundings) (endpoint, error) {
 	if s.host != "" {
-		return s.direct(s.host, "the given host")
+		e, err := s.direct(s.host, s.from)
+		e.given = true
+		return e, err
 	}
 	if host := s.env("DOCKER_HOST"); host != "" {
 		return s.direct(host, "DOCKER_HOST")

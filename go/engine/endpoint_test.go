@@ -34,7 +34,7 @@ func TestResolveAsTheDockerCLI(t *testing.T) {
 		err   string
 	}{
 		"nothing":                   {host: system, from: "Docker's default"},
-		"given":                     {given: "unix:///a", env: m{"DOCKER_HOST": "unix:///b"}, host: "unix:///a", from: "the given host"},
+		"given":                     {given: "unix:///a", env: m{"DOCKER_HOST": "unix:///b"}, host: "unix:///a", from: "the label x"},
 		"environment":               {env: m{"DOCKER_HOST": "unix:///b", "DOCKER_CONTEXT": "c"}, host: "unix:///b", from: "DOCKER_HOST"},
 		"no scheme":                 {env: m{"DOCKER_HOST": "h:2375"}, host: "tcp://h:2375", from: "DOCKER_HOST"},
 		"no port":                   {env: m{"DOCKER_HOST": "tcp://h"}, host: "tcp://h:2375", from: "DOCKER_HOST"},
@@ -73,7 +73,7 @@ func TestResolveAsTheDockerCLI(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := resolve(surroundings{
-				host: c.given, configDir: "/cfg",
+				host: c.given, from: "the label x", configDir: "/cfg",
 				env: func(key string) string { return c.env[key] },
 				readFile: func(path string) ([]byte, error) {
 					if data, ok := c.files[path]; ok {
@@ -88,7 +88,7 @@ func TestResolveAsTheDockerCLI(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, endpoint{host: c.host, source: c.from, tls: c.tls}, got)
+			require.Equal(t, endpoint{host: c.host, source: c.from, given: c.given != "", tls: c.tls}, got)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/sirupsen/logrus"
 
+	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
 )
 
@@ -23,14 +24,33 @@ const (
 	lastConnectPause  = 2 * time.Second
 )
 
-// engines are the connections to Docker engines, one for each configured host, which all tasks share.
+// address is where an engine is, as it is configured: an empty host is the usual one.
+type address struct{ host, from string }
+
+// configured is what the configuration says, and who says it there.
+func configured(cfg *config.Config) address {
+	const key = "engine.host"
+	if cfg.Engine.Host == "" {
+		return address{}
+	}
+	from := cfg.Source(key)
+	switch from.Layer {
+	case config.LayerFile:
+		return address{cfg.Engine.Host, key + " in " + from.Name}
+	case config.LayerLabel:
+		return address{cfg.Engine.Host, "the label " + from.Name}
+	}
+	return address{cfg.Engine.Host, from.Name}
+}
+
+// engines are the connections to Docker engines, one for each configured address, which all tasks share.
 type engines struct {
 	log    logrus.FieldLogger
 	ctx    context.Context // ends the attempts
 	cancel context.CancelFunc
 
 	mu   sync.Mutex
-	open map[string]*connecting
+	open map[address]*connecting
 }
 
 // connecting is an engine that is being connected to, or is connected.
@@ -42,25 +62,25 @@ type connecting struct {
 }
 
 func newEngines(log logrus.FieldLogger) *engines {
-	e := &engines{log: log, open: map[string]*connecting{}}
+	e := &engines{log: log, open: map[address]*connecting{}}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
 
 // connect begins an attempt unless there is one or a connection.
-func (e *engines) connect(host string) *connecting {
+func (e *engines) connect(at address) *connecting {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if c, ok := e.open[host]; ok {
+	if c, ok := e.open[at]; ok {
 		return c
 	}
 	c := &connecting{done: make(chan struct{})}
-	e.open[host] = c
+	e.open[at] = c
 	go func() {
 		defer close(c.done)
 		ctx, cancel := context.WithTimeout(e.ctx, connectTimeout)
 		defer cancel()
-		if c.engine, c.err = engine.Connect(ctx, engine.ConnectOptions{Host: host}); c.err != nil {
+		if c.engine, c.err = engine.Connect(ctx, engine.ConnectOptions{Host: at.host, HostFrom: at.from}); c.err != nil {
 			return
 		}
 		if c.info, c.err = c.engine.Info(ctx); c.err != nil {
@@ -70,22 +90,22 @@ func (e *engines) connect(host string) *connecting {
 	return c
 }
 
-func (e *engines) forget(host string, c *connecting) {
+func (e *engines) forget(at address, c *connecting) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.open[host] == c {
-		delete(e.open, host)
+	if e.open[at] == c {
+		delete(e.open, at)
 	}
 }
 
 // wait returns an engine as soon as it answers. dockerd may be starting, or restarting: one that does not answer is tried
 // again until patience has passed.
-func (e *engines) wait(ctx context.Context, host string, patience time.Duration) (*engine.Docker, engine.Info, error) {
+func (e *engines) wait(ctx context.Context, at address, patience time.Duration) (*engine.Docker, engine.Info, error) {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	var last error
 	for pause := firstConnectPause; ; pause = min(2*pause, lastConnectPause) {
-		c := e.connect(host)
+		c := e.connect(at)
 		select {
 		case <-c.done:
 		case <-late.C:
@@ -96,7 +116,7 @@ func (e *engines) wait(ctx context.Context, host string, patience time.Duration)
 		if c.err == nil {
 			return c.engine, c.info, nil
 		}
-		e.forget(host, c)
+		e.forget(at, c)
 		if !passing(c.err) {
 			return nil, engine.Info{}, c.err
 		}

@@ -41,7 +41,7 @@ type Launcher struct {
 // New returns a launcher and begins to connect to the usual engine, which then answers by the time a task comes.
 func New(o Options) *Launcher {
 	l := &Launcher{o: o, engines: newEngines(o.Log)}
-	l.engines.connect("")
+	l.engines.connect(address{})
 	return l
 }
 
@@ -103,7 +103,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 // prepare makes of the task's files what is to be brought up.
 func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, session *executor.Session, id labels.Identity, reporting *report, memory *memory, log logrus.FieldLogger) (pod.Ready, error) {
 	env := session.Environment
-	docker, info, err := l.engines.wait(ctx, cfg.Engine.Host, patience(cfg.Engine.LostTimeout))
+	docker, info, err := l.engines.wait(ctx, configured(cfg), patience(cfg.Engine.LostTimeout))
 	if err != nil {
 		return pod.Ready{}, fromInside(&session.ExecutorInfo, "the Docker engine", "/var/run/docker.sock", err)
 	}
