@@ -131,30 +131,10 @@ func (f reapFlags) scopes(ctx context.Context, docker *engine.Docker) ([]string,
 	if f.workDir != "" {
 		return []string{f.workDir}, nil
 	}
-	var found []string
-	add := func(l map[string]string) {
-		if f.executor == "" || l[labels.Executor] == f.executor {
-			found = append(found, l[labels.Scope])
-		}
-	}
-	containers, err := docker.List(ctx, labels.Scope)
+	found, err := reaper.Scopes(ctx, docker, f.executor)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range containers {
-		add(c.Labels)
-	}
-	for _, kind := range []engine.Kind{engine.KindNetwork, engine.KindVolume} {
-		objects, err := docker.Objects(ctx, kind, labels.Scope)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range objects {
-			add(o.Labels)
-		}
-	}
-	slices.Sort(found)
-	found = slices.DeleteFunc(slices.Compact(found), func(s string) bool { return s == "" })
 	if len(found) > 1 && !f.all {
 		return nil, badInput("pods of %d agents are on this host, with --work_dir %s: name one with --work-dir, or give --all", len(found), strings.Join(found, ", "))
 	}
