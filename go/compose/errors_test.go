@@ -73,6 +73,8 @@ func TestRefusals(t *testing.T) {
 		"bad security_opt":   {"security_opt: [x]", `compose.yaml, service web, key security_opt: "x" is no security option; write it as name=value`},
 		"bad label":          {"labels: {io.dce.essential: perhaps}", `compose.yaml, service web, key labels.io.dce.essential: "perhaps" is neither true nor false; write true or false`},
 		"nothing essential":  {"labels: {io.dce.essential: 'false'}", "compose.yaml, key labels.io.dce.essential: no service that runs is essential, so nothing would end the pod; label a service true that is no init container"},
+		"one letter":         {"volumes: ['v:/v']", `compose.yaml, service web, key volumes: with one letter before the colon, "v:/v" is a path on a Windows drive; give the volume a longer name, or write {type: volume, source: v, target: /v}; a folder is ./v`},
+		"one letter, mode":   {"volumes: ['V:/v:ro']", `compose.yaml, service web, key volumes: with one letter before the colon, "V:/v" is a path on a Windows drive; give the volume a longer name, or write {type: volume, source: V, target: /v}; a folder is ./V`},
 		"relative target":    {"volumes: ['./x:x']", `compose.yaml, service web, key volumes: "x" is no path in a container; write an absolute path`},
 		"start_interval":     {"healthcheck: {test: x, start_interval: 1s}", "compose.yaml, service web, key healthcheck.start_interval: it has no effect without a start_period; set healthcheck.start_period"},
 		"bad subnet":         {"networks: [n]\nnetworks: {n: {ipam: {config: [{subnet: x}]}}}", "compose.yaml, key networks.n.ipam.config: subnet x is not valid; correct it"},

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -57,6 +58,9 @@ func (l *Layout) volumes() []engine.VolumeSpec {
 func (l *Layout) mounts(s *placed) (binds []string, mounts []mount.Mount, err error) {
 	taken := map[string]bool{}
 	for _, v := range s.Volumes {
+		if err := onDrive(s.Name, v); err != nil {
+			return nil, nil, err
+		}
 		target := path.Clean(v.Target)
 		if !path.IsAbs(target) {
 			return nil, nil, badService(s.Name, "volumes", "write an absolute path", "%q is no path in a container", v.Target)
@@ -97,6 +101,19 @@ func (l *Layout) mounts(s *placed) (binds []string, mounts []mount.Mount, err er
 		mounts = append(mounts, *sandbox)
 	}
 	return binds, mounts, nil
+}
+
+// onDrive explains what the short form makes of a volume whose name has one letter: a path on a Windows drive (compose-go,
+// format.ParseVolume), "v:/v" as target or as the source of "v:/v:ro".
+func onDrive(service string, v types.ServiceVolumeConfig) error {
+	for _, p := range []string{v.Target, v.Source} {
+		if drive, rest, ok := strings.Cut(p, ":"); ok && len(drive) == 1 && (drive[0]|0x20) >= 'a' && (drive[0]|0x20) <= 'z' {
+			return badService(service, "volumes",
+				fmt.Sprintf("give the volume a longer name, or write {type: volume, source: %s, target: %s}; a folder is ./%s", drive, rest, drive),
+				"with one letter before the colon, %q is a path on a Windows drive", p)
+		}
+	}
+	return nil
 }
 
 // bindString returns "source:target:options" for what HostConfig.Binds can say. A path with a colon can't be said there.
