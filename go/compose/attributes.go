@@ -44,7 +44,8 @@ services.*.deploy services.*.deploy.mode services.*.deploy.replicas
 services.*.deploy.resources
 services.*.deploy.resources.limits services.*.deploy.resources.limits.cpus
 services.*.deploy.resources.limits.memory services.*.deploy.resources.limits.pids
-services.*.deploy.resources.reservations services.*.deploy.resources.reservations.memory
+services.*.deploy.resources.reservations services.*.deploy.resources.reservations.cpus
+services.*.deploy.resources.reservations.memory
 services.*.deploy.resources.reservations.devices
 services.*.deploy.resources.reservations.devices.[].capabilities
 services.*.deploy.resources.reservations.devices.[].count
@@ -149,7 +150,6 @@ var ignored = map[tree.Path]string{
 	"services.*.deploy.endpoint_mode":                            "",
 	"services.*.deploy.labels":                                   "",
 	"services.*.deploy.placement":                                "",
-	"services.*.deploy.resources.reservations.cpus":              "",
 	"services.*.deploy.resources.reservations.generic_resources": "",
 	"services.*.deploy.rollback_config":                          "",
 	"services.*.deploy.update_config":                            "",

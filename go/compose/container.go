@@ -22,7 +22,7 @@ func (l *Layout) container(s *placed, n int) (engine.ContainerSpec, error) {
 		Service: s.Name, Name: s.names[n-1], Image: s.Image,
 		Platform: cmp.Or(s.Platform, l.Project.Environment["DOCKER_DEFAULT_PLATFORM"]),
 		Signal:   s.StopSignal, Grace: grace(s.StopGracePeriod), Health: healthSource(s.HealthCheck),
-		Needs: l.needs(s), Essential: s.essential, Init: s.init,
+		Needs: l.needs(s), Essential: s.essential, Init: s.init, Reserved: reserved(s),
 	}
 	if _, err := reference.ParseAnyReference(s.Image); err != nil {
 		return spec, badService(s.Name, "image", "write it like registry.example.org/team/name:tag", "%q is no name of an image: %v", s.Image, err)

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -49,7 +50,16 @@ func (l *Layout) resources(s *placed) container.Resources {
 	return r
 }
 
-// deploy overrides what the service's own keys say. CPU reservations are a matter of Swarm's scheduler.
+// reserved are the CPUs that a service is to be sure of. compose leaves them to Swarm's scheduler; here they are what Kubernetes calls
+// a request.
+func reserved(s *placed) float64 {
+	if s.Deploy == nil || s.Deploy.Resources.Reservations == nil {
+		return 0
+	}
+	return math.Round(float64(s.Deploy.Resources.Reservations.NanoCPUs)*1e6) / 1e6 // it is a float32
+}
+
+// deploy overrides what the service's own keys say.
 func deploy(d types.Resources, r *container.Resources) {
 	if limits := d.Limits; limits != nil {
 		if limits.MemoryBytes != 0 {

@@ -38,6 +38,7 @@ type ContainerSpec struct {
 	Essential bool // its exit decides about the pod; false for sidecars and init containers
 	Init      bool // one-shot: some service waits for its service_completed_successfully
 	Restart   Restart
+	Reserved  float64 // CPUs that the service is to be sure of, 0 for none; memory is Host.MemoryReservation. Docker has no field for it
 }
 
 // PullPolicy says when an image is pulled.
