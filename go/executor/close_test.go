@@ -23,9 +23,7 @@ func TestShutdown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, nil, func(w *world) {
-				s := w.session()
-				s.launch(t, taskInfo("a"))
-				a := w.pod()
+				s, a := w.launched()
 				s.launch(t, taskInfo("b"))
 				b := w.pod()
 				end(w, s)
@@ -80,9 +78,7 @@ func TestShutdownInsteadOfSubscribed(t *testing.T) {
 
 func TestAfterShutdownAcknowledgementsHaveABound(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		_, p := w.launched()
 		at := time.Now()
 		w.signal()
 		get(t, p.shutdowns, "a shutdown")
@@ -111,9 +107,7 @@ func TestShutdownOfATaskThatIsBeingLaunched(t *testing.T) {
 
 func TestTheAgentGoesDuringShutdown(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		s.event(t, executor.Event_SHUTDOWN)
 		get(t, p.shutdowns, "a shutdown")
 		w.net.down()

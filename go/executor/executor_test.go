@@ -61,9 +61,7 @@ func TestLifeOfOneTask(t *testing.T) {
 
 func TestTheExecutorWaitsForTheRemovalOfItsLastTask(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		p.say(pod.Finished)
 		w.ack(s, "a", mesos.TASK_FINISHED)
 		w.lives()
@@ -91,9 +89,7 @@ func TestTheLastAcknowledgementMayNeverCome(t *testing.T) {
 
 func TestSeveralTasks(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		a := w.pod()
+		s, a := w.launched()
 		s.launch(t, taskInfo("b"))
 		b := w.pod()
 		a.end(pod.Failed)
@@ -108,9 +104,7 @@ func TestSeveralTasks(t *testing.T) {
 
 func TestADuplicateLaunchChangesNothing(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		s.launch(t, taskInfo("a"))
 		w.lives()
 		p.say(pod.Finished)
@@ -198,9 +192,7 @@ func TestKillPolicies(t *testing.T) {
 
 func TestTaskKillingOnlyForFrameworksThatKnowIt(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		p.say(pod.Killing)
 		p.end(pod.Killed)
 		w.ack(s, "a", mesos.TASK_KILLED)
@@ -250,9 +242,7 @@ func TestAnInvalidTaskFails(t *testing.T) {
 
 func TestOneLastStatusAndNoneAfterIt(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		a := w.pod()
+		s, a := w.launched()
 		s.launch(t, taskInfo("b"))
 		b := w.pod()
 		a.say(pod.Failed)

@@ -176,6 +176,14 @@ func (w *world) pod() *fakePod {
 	return get(w.t, w.launcher.pods, "a launch")
 }
 
+// launched is a session with the pod of a task "a".
+func (w *world) launched() (*subscription, *fakePod) {
+	w.t.Helper()
+	s := w.session()
+	s.launch(w.t, taskInfo("a"))
+	return s, w.pod()
+}
+
 // update takes the next update, which must be of that task and state.
 func (w *world) update(task string, state mesos.TaskState) mesos.TaskStatus {
 	w.t.Helper()

@@ -73,9 +73,7 @@ func TestARefusalIsFinal(t *testing.T) {
 
 func TestWithoutCheckpointALostAgentEndsEverything(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		_, p := w.launched()
 		p.say(pod.Running)
 		w.update("a", mesos.TASK_RUNNING)
 		w.net.down()
@@ -92,9 +90,7 @@ func TestWithoutCheckpointALostAgentEndsEverything(t *testing.T) {
 
 func TestResubscribeCarriesWhatIsUnacknowledgedInOrder(t *testing.T) {
 	inWorld(t, withCheckpoint, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		a := w.pod()
+		s, a := w.launched()
 		s.launch(t, taskInfo("b"))
 		b := w.pod()
 		s.launch(t, taskInfo("c"))
@@ -151,9 +147,7 @@ func taskIDs(tasks []mesos.TaskInfo) (ids []string) {
 func TestTheExecutorIsBackWithinTwoSeconds(t *testing.T) {
 	for _, away := range []time.Duration{0, time.Second, 10 * time.Minute} {
 		inWorld(t, func(_ *world, c *Config) { checkpointing(c); c.BackoffMax = 15 * time.Second }, func(w *world) {
-			s := w.session()
-			s.launch(t, taskInfo("a"))
-			p := w.pod()
+			s, p := w.launched()
 			w.net.down()
 			time.Sleep(away)
 			w.lives()
@@ -175,9 +169,7 @@ func TestTheExecutorIsBackWithinTwoSeconds(t *testing.T) {
 
 func TestRecoveryTimesOut(t *testing.T) {
 	inWorld(t, withCheckpoint, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		_, p := w.launched()
 		w.net.down()
 		time.Sleep(15*time.Minute - time.Second)
 		require.Empty(t, p.shutdowns)
@@ -190,9 +182,7 @@ func TestRecoveryTimesOut(t *testing.T) {
 
 func TestRecoveryTimesOutWhileAnAttemptHangs(t *testing.T) {
 	inWorld(t, func(_ *world, c *Config) { c.Checkpoint, c.RecoveryTimeout = true, 5*time.Second }, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		w.agent.refuseSubscribe(never)
 		close(s.end)
 		get(t, p.shutdowns, "a shutdown")
@@ -206,9 +196,7 @@ func TestRecoveryTimesOutWhileAnAttemptHangs(t *testing.T) {
 
 func TestAnEndWhileTheAgentIsAwayIsDelivered(t *testing.T) {
 	inWorld(t, withCheckpoint, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		w.net.down()
 		synctest.Wait()
 		p.end(pod.Finished)
@@ -228,9 +216,7 @@ func TestAnEndWhileTheAgentIsAwayIsDelivered(t *testing.T) {
 
 func TestAnAgentThatRecoversTakesUpdatesLater(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		w.agent.refuseUpdate(503, 503, never, 503)
 		p.say(pod.Starting)
 		p.say(pod.Running)
@@ -262,9 +248,7 @@ func TestAnAgentThatForgotTheSubscriptionGetsANewOne(t *testing.T) {
 
 func TestHeartbeats(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		s := w.session()
-		s.launch(t, taskInfo("a"))
-		p := w.pod()
+		s, p := w.launched()
 		time.Sleep(24 * time.Hour) // an old agent sends none
 		w.lives()
 		for range 5 {
