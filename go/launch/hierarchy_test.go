@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/sirupsen/logrus/hooks/test"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
@@ -16,17 +15,19 @@ func TestHierarchical(t *testing.T) {
 		mode, before string
 		children     bool
 		after        string
+		ours         bool
 		fails        string
-		warns        bool
+		warns        string
 	}{
 		"already":              {mode: "enforce", before: "1", after: "1"},
 		"enforced":             {mode: "enforce", before: "0", after: "1"},
 		"too late":             {mode: "enforce", before: "0", children: true, after: "0", fails: "has children (other)"},
 		"required":             {mode: "require", before: "0", after: "0", fails: "before the first child is made"},
 		"required, and had":    {mode: "require", before: "1", after: "1"},
-		"warned":               {mode: "warn", before: "0", children: true, after: "0", warns: true},
+		"warned":               {mode: "warn", before: "0", children: true, after: "0", warns: "has children (other)"},
 		"nothing to warn of":   {mode: "warn", before: "1", children: true, after: "1"},
 		"nobody wants to know": {mode: "off", before: "0", after: "0"},
+		"our own":              {mode: "require", ours: true, before: "0", after: "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -42,14 +43,17 @@ func TestHierarchical(t *testing.T) {
 			}
 			host, err := cgroup.Open(cgroup.Options{Root: root})
 			require.NoError(t, err)
-			log, said := test.NewNullLogger()
-			err = hierarchical(host, "/mesos/c", c.mode, log)
+			unbound, err := hierarchical(host, parent{Path: "/mesos/c", ours: c.ours}, c.mode)
 			if c.fails == "" {
 				require.NoError(t, err)
 			} else {
 				require.ErrorContains(t, err, c.fails)
 			}
-			require.Equal(t, c.warns, len(said.AllEntries()) == 1)
+			if c.warns == "" {
+				require.NoError(t, unbound)
+			} else {
+				require.ErrorContains(t, unbound, c.warns)
+			}
 			now, err := os.ReadFile(filepath.Join(root, "cg/mesos/c/memory.use_hierarchy"))
 			require.NoError(t, err)
 			require.Equal(t, c.after, string(now))

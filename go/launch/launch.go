@@ -10,7 +10,6 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/sirupsen/logrus"
 
-	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/compose"
 	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
@@ -20,6 +19,7 @@ import (
 	"github.com/dce-go/dce/go/pause"
 	"github.com/dce-go/dce/go/pod"
 	"github.com/dce-go/dce/go/podlog"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // Options are what a launcher is given.
@@ -109,15 +109,21 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 	}
 	vars := variables(env.Variables)
 	has := taskBudget(task, session.ExecutorInfo.Resources)
-	parent, err := l.parents.take(vars[ParentVar], info.CgroupDriver, id.Container, has)
+	at, unbound, err := l.parents.take(ctx, vars[ParentVar], info.CgroupDriver, id.Container, has.limits(), tree.Pids)
+	if unbound != nil {
+		reporting.unbound(unbound)
+	}
 	if err == nil {
-		err = hierarchical(l.parents.host, cgroup.ParentPath(info.CgroupDriver, parent), cfg.Cgroup.UseHierarchy, log)
+		unbound, err = hierarchical(l.parents.host, at, cfg.Cgroup.UseHierarchy)
+	}
+	if unbound != nil {
+		reporting.unbound(unbound)
 	}
 	if err != nil {
 		return pod.Ready{}, fromInside(&session.ExecutorInfo, "its cgroup", "/sys/fs/cgroup", err)
 	}
 	spec, err := build(ctx, cfg, task, session, vars, compose.Target{
-		Identity: id, Version: l.o.Version, CgroupParent: parent, PauseImage: pause.Image(),
+		Identity: id, Version: l.o.Version, CgroupParent: at.Parent, PauseImage: pause.Image(),
 		NetworkMode: cfg.Network.Mode, Share: cfg.Pod.Share,
 		Offered: offeredPorts(task), Named: namedPorts(task), AllowStaticPorts: cfg.Ports.AllowStatic,
 		Visible: cfg.Compose.Visible, Kind: cfg.Pod.Kind, Sandbox: env.Directory,
@@ -129,7 +135,7 @@ func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.
 		return pod.Ready{}, err
 	}
 	logs := podlog.New(docker, reporting.files.logs, l.o.Stdout, log)
-	memory.begin(l.parents.host, cgroup.ParentPath(info.CgroupDriver, parent))
+	memory.begin(l.parents.host, at.Path)
 	up := &engine.Pod{
 		Gateway: memory.gateway(docker), Pause: loadPause, Log: log,
 		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,

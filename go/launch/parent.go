@@ -8,78 +8,104 @@ import (
 	"sync"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // ParentVar is what the agent module sets to the cgroup that a pod's containers belong under.
 const ParentVar = "DCE_CGROUP_PARENT"
 
-// ownRoot is our own tree, for hosts where the executor has no cgroup that containers may live in.
-const ownRoot = "/dce"
-
-// cgroupParent is the cgroup that a pod's containers are put under: the one that the module names, else the executor's
-// own, whose limits are the task's. On v2, where the agent takes every cgroup below its root for one of its own, and where
-// the executor has no cgroup of its own, it is a sibling tree: /dce/<container id>.
-func cgroupParent(fromModule, own string, version cgroup.Version, container string) string {
-	switch {
-	case fromModule != "":
-		return fromModule
-	case own == "/" || own == "" || version == cgroup.V2:
-		return path.Join(ownRoot, safeName(container))
-	}
-	return own
+// parent is the cgroup that a pod's containers are put under.
+type parent struct {
+	Parent  string // what the engine is given: a path, or the name of a slice
+	Path    string // where it is, as in /proc/<pid>/cgroup
+	ours    bool   // a tree of ours, beside the agent's
+	limited bool   // somebody else sees to its limits: the agent's isolators, or the module
+	absent  bool   // it is left to the engine to make, without limits
 }
 
-// safeName keeps a container id from naming any directory but one: nested ids have dots, never slashes.
-func safeName(id string) string {
-	id = strings.ReplaceAll(id, "/", "_")
-	if id == "" || id == "." || id == ".." {
-		return "pod"
+// findParent decides: the cgroup that the module names, where an engine with that driver takes it; else the executor's own, whose
+// limits are the task's; else a tree of our own. That is for v2, where the agent takes every cgroup below its root for one of its
+// own; for Docker's systemd driver, which takes slices alone; and where the executor's cgroup is not that of its Mesos container,
+// which names it (Mesos: src/slave/containerizer/mesos/isolators/cgroups/cgroups.cpp, prepare): that of the agent's service, or the
+// executor's own Docker container. There the pod would share it with others, and nobody could prove whose it is.
+func findParent(fromModule, own string, version cgroup.Version, driver, container string) (parent, error) {
+	systemd := driver == cgroup.DriverSystemd
+	switch {
+	case fromModule != "" && systemd == (strings.HasSuffix(fromModule, ".slice") && !strings.Contains(fromModule, "/")):
+		p := cgroup.ParentPath(driver, fromModule)
+		return parent{Parent: fromModule, Path: p, ours: tree.Ours(p), limited: true}, nil
+	case version != cgroup.V2 && !systemd && path.Base(own) == container:
+		return parent{Parent: own, Path: own, limited: true}, nil
 	}
-	return id
+	name, err := tree.Parent(driver, container)
+	return parent{Parent: name, Path: cgroup.ParentPath(driver, name), ours: true}, err
 }
 
 // parents are the cgroups that the pods of one executor live under.
 type parents struct {
 	mu   sync.Mutex
 	host *cgroup.Host
-	used map[string]bool // whether we made it
-	has  map[string]budget
+	used map[string]parent      // by path
+	has  map[string]tree.Limits // of all pods below a path
 }
 
-// take finds the parent for a pod's containers, makes it where it is in our own tree, with the limits of the task where no
-// module sees to that, and checks that an engine with that driver can put containers there.
-func (p *parents) take(fromModule, driver, container string, task budget) (string, error) {
+// take finds the parent for a pod's containers, makes it where it is a tree of ours, and checks that an engine with that driver
+// can put containers there. Where nobody else sees to the limits they are written here; of those that somebody else writes only
+// beyond: what he can't know. unbound says what this process may not write; the pod can run all the same.
+func (p *parents) take(ctx context.Context, fromModule, driver, container string, limits tree.Limits, beyond ...tree.Part) (at parent, unbound, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.host == nil {
 		host, err := cgroup.Open(cgroup.Options{})
 		if err != nil {
-			return "", err
+			return parent{}, nil, err
 		}
-		p.host, p.used, p.has = host, map[string]bool{}, map[string]budget{}
+		p.host, p.used, p.has = host, map[string]parent{}, map[string]tree.Limits{}
 	}
 	own, err := p.host.TaskPath()
 	if err != nil {
-		return "", err
+		return parent{}, nil, err
 	}
-	parent := cgroupParent(fromModule, own, p.host.Version(), container)
-	ours := path.Dir(parent) == ownRoot
-	if ours && !p.used[parent] {
-		if err := p.host.Create(parent, treeControllers(p.host)...); err != nil {
-			return "", err
-		}
+	if at, err = findParent(fromModule, own, p.host.Version(), driver, container); err != nil {
+		return parent{}, nil, err
 	}
-	if ours && fromModule == "" {
-		if has, other := p.has[parent]; other {
-			task = has.plus(task)
-		}
-		p.has[parent] = task
-		if err := limitTree(p.host, parent, task); err != nil {
-			return "", err
-		}
+	if others, again := p.has[at.Path]; again {
+		limits = others.Plus(limits)
 	}
-	p.used[parent] = ours
-	return parent, p.host.CheckParent(driver, parent)
+	unbound, err = asUnbound(p.limit(ctx, at, limits, beyond))
+	if err != nil {
+		return parent{}, nil, err
+	}
+	p.used[at.Path], p.has[at.Path] = at, limits
+	if unbound != nil {
+		there, err := p.host.Exists(at.Path)
+		if err != nil {
+			return parent{}, nil, err
+		}
+		at.absent = !there
+	}
+	if !at.absent {
+		err = p.host.CheckParent(driver, at.Parent)
+	}
+	return at, unbound, err
+}
+
+// limit makes what is to be made and writes the limits that nobody else writes.
+func (p *parents) limit(ctx context.Context, at parent, limits tree.Limits, beyond []tree.Part) error {
+	t := tree.At(p.host, at.Path)
+	if !at.limited {
+		return t.Make(ctx, limits)
+	}
+	return t.Add(ctx, limits, beyond...)
+}
+
+// asUnbound takes apart what this process may not do and what is an error.
+func asUnbound(err error) (unbound, other error) {
+	var u *tree.UnboundError
+	if errors.As(err, &u) {
+		return u, nil
+	}
+	return nil, err
 }
 
 // remove removes the cgroups that nobody lives in once the pods are gone: ours whole, and of the task's own those that the
@@ -88,11 +114,11 @@ func (p *parents) remove(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
-	for parent, ours := range p.used {
-		if ours {
-			errs = append(errs, p.host.Remove(ctx, parent))
+	for at, parent := range p.used {
+		if parent.ours {
+			errs = append(errs, tree.At(p.host, at).Remove(ctx))
 		} else {
-			errs = append(errs, p.host.RemoveAround(ctx, parent))
+			errs = append(errs, p.host.RemoveAround(ctx, at))
 		}
 	}
 	return errors.Join(errs...)

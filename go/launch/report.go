@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +70,18 @@ func (r *report) reached(n pod.Network) {
 	r.networks = []pod.Network{n}
 }
 
+// unbound takes why a limit of the task does not bind the pod.
+func (r *report) unbound(err error) {
+	r.log.WithError(err).Warn("The limits of the task do not bind the pod in full.")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pod.Unbound != "" {
+		r.pod.Unbound += "; "
+	}
+	r.pod.Unbound += err.Error()
+	r.touch()
+}
+
 // changed takes a state of the pod.
 func (r *report) changed(s pod.State) {
 	r.mu.Lock()
@@ -87,6 +100,9 @@ func (r *report) status(pass func(pod.Status)) func(pod.Status) {
 		r.mu.Lock()
 		r.pod.Status = &lastStatus{State: s.State, Reason: s.Reason, Message: s.Message, Service: s.Service, At: time.Now()}
 		d := r.document()
+		if s.State == pod.Running && s.Reason == "" && d.Unbound != "" {
+			s.Message = strings.TrimSuffix(s.Message, ".") + ", but " + d.Unbound
+		}
 		s.Labels, s.Data, s.Networks = d.labels(), d.data(), r.networks
 		end := s.State.Terminal() && !r.ended
 		r.ended = r.ended || end

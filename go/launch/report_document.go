@@ -23,6 +23,7 @@ type document struct {
 	Because  string      `json:"kind_because,omitempty"`
 	Phase    pod.Phase   `json:"phase"`
 	Healthy  *bool       `json:"healthy,omitempty"`
+	Unbound  string      `json:"unbound,omitempty"` // which limits of the task do not bind the pod, and why
 	Services []member    `json:"services,omitempty"`
 	More     int         `json:"more_services,omitempty"` // that are left out
 	Status   *lastStatus `json:"status,omitempty"`        // the last that Mesos was told
@@ -123,6 +124,9 @@ func (d document) data() []byte {
 // labels are, for each service, what it does and what image it is of.
 func (d document) labels() map[string]string {
 	out := map[string]string{labels.Pod: d.Pod, statusKind: string(d.Kind)}
+	if d.Unbound != "" {
+		out[statusUnbound] = cut(d.Unbound)
+	}
 	states := map[string]map[string]int{}
 	for _, m := range d.Services {
 		if states[m.Service] == nil {
@@ -158,8 +162,9 @@ func (d document) labels() map[string]string {
 
 // Labels of updates; those of services are io.dce.service.<service>.state and .image.
 const (
-	statusKind = "io.dce.kind"
-	statusMore = "io.dce.services.more" // how many services have no labels
+	statusKind    = "io.dce.kind"
+	statusUnbound = "io.dce.unbound"       // which limits of the task do not bind the pod, and why
+	statusMore    = "io.dce.services.more" // how many services have no labels
 )
 
 // short is a state with what matters of it: "running healthy", "exited 3".

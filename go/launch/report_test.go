@@ -2,6 +2,7 @@ package launch
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,26 @@ func TestReportOfAPod(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "nothing temporary is left")
+}
+
+// A pod that runs although a limit does not bind it says so where it is seen: in the status, in a label and in the file.
+func TestReportOfWhatDoesNotBind(t *testing.T) {
+	log, hook := logtest.NewNullLogger()
+	r := newReport("p", "task", pod.Service, "that is the default", filesOf(t.TempDir(), "p", true), log)
+	r.unbound(errors.New("memory.use_hierarchy is 0"))
+	r.unbound(errors.New("nothing else does either"))
+	require.Len(t, hook.AllEntries(), 2)
+	var got []pod.Status
+	tell := r.status(func(s pod.Status) { got = append(got, s) })
+	tell(pod.Status{State: pod.Running, Message: "Every service of the pod is up."})
+	tell(pod.Status{State: pod.Running, Reason: pod.ReasonHealth, Message: "Healthy."})
+	tell(pod.Status{State: pod.Finished, Message: "It ended."})
+	const why = "memory.use_hierarchy is 0; nothing else does either"
+	require.Equal(t, "Every service of the pod is up, but "+why, got[0].Message)
+	require.Equal(t, "Healthy.", got[1].Message)
+	for _, s := range got {
+		require.Equal(t, why, s.Labels["io.dce.unbound"])
+	}
 }
 
 func TestWhatIsSentIsBounded(t *testing.T) {

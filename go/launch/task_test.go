@@ -5,8 +5,6 @@ import (
 
 	"github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
-
-	"github.com/dce-go/dce/go/cgroup"
 )
 
 func TestOfferedPortsKeepTheOrderOfTheOffer(t *testing.T) {
@@ -38,24 +36,4 @@ func TestScopeIsTheWorkDir(t *testing.T) {
 	require.Equal(t, "/var/lib/mesos", scope("/var/lib/mesos/slaves/S0/frameworks/F/executors/E/runs/C"))
 	require.Equal(t, "/sandbox", scope("/sandbox"))
 	require.Equal(t, "/slaves/x", scope("/slaves/x"))
-}
-
-func TestCgroupParent(t *testing.T) {
-	for _, c := range []struct {
-		name, module, own string
-		version           cgroup.Version
-		want              string
-	}{
-		{"the module decides", "/elsewhere/c", "/mesos/c", cgroup.V1, "/elsewhere/c"},
-		{"the executor's own on v1", "", "/mesos/c", cgroup.V1, "/mesos/c"},
-		{"hybrid is v1 for us", "", "/mesos/c", cgroup.Hybrid, "/mesos/c"},
-		{"posix isolators leave the executor at the top", "", "/", cgroup.V1, "/dce/c.1"},
-		{"a sibling tree on v2", "", "/mesos/c", cgroup.V2, "/dce/c.1"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, c.want, cgroupParent(c.module, c.own, c.version, "c.1"))
-		})
-	}
-	require.Equal(t, "/dce/pod", cgroupParent("", "/", cgroup.V1, ".."))
-	require.Equal(t, "/dce/.._x", cgroupParent("", "/", cgroup.V1, "../x"))
 }

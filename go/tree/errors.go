@@ -34,8 +34,11 @@ func (e *UnboundError) Error() string {
 	if len(parts) == 1 {
 		verb = "does not bind"
 	}
-	return fmt.Sprintf("%s of the task %s its pod as a whole, in the cgroup %s: %v; run the executor as root, or load the agent module",
-		what, verb, e.Path, e.Err)
+	fix := "run the executor as root, or load the agent module"
+	if errors.Is(e.Err, unix.EROFS) {
+		fix = "mount /sys/fs/cgroup of the host writable into the executor's container"
+	}
+	return fmt.Sprintf("%s of the task %s its pod as a whole, in the cgroup %s: %v; %s", what, verb, e.Path, e.Err, fix)
 }
 
 func (e *UnboundError) Unwrap() error { return e.Err }

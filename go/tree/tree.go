@@ -162,3 +162,23 @@ func (l Limits) parts(of []Part) []Part {
 	limits := map[Part]bool{Memory: l.Memory > 0, MemoryLow: l.MemoryLow > 0, CPUs: l.CPUs > 0, Quota: l.Quota > 0, Pids: l.Pids > 0}
 	return slices.DeleteFunc(slices.Clone(of), func(p Part) bool { return !limits[p] })
 }
+
+// Add sets limits that whoever made the tree, or the task's own cgroup, knows nothing of. On v1 the hierarchy of a limit may
+// lack the cgroup, and gets it. Errors are those of Make.
+func (t Tree) Add(ctx context.Context, l Limits, parts ...Part) error {
+	if parts = l.parts(parts); len(parts) == 0 {
+		return nil
+	}
+	if !t.slice() && !t.unified() {
+		for _, s := range t.settings(l, parts) {
+			switch err := t.Host.Create(t.Path, s.Controller); {
+			case err == nil, without(err):
+			case denied(err):
+				return unbound(t.Path, parts, err)
+			default:
+				return err
+			}
+		}
+	}
+	return t.Set(ctx, l, parts...)
+}
