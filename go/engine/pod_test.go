@@ -60,6 +60,11 @@ func aService(name string, command ...string) engine.ContainerSpec {
 	}
 }
 
+func loggedTo(c engine.ContainerSpec, folder string) engine.ContainerSpec {
+	c.Logs = folder
+	return c
+}
+
 // after is a service that depends on others: "redis:service_healthy", with a "?" at its end where that is not required.
 func after(c engine.ContainerSpec, on ...string) engine.ContainerSpec {
 	for _, d := range on {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"path"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -39,7 +41,11 @@ type ContainerSpec struct {
 	Init      bool // one-shot: some service waits for its service_completed_successfully
 	Restart   Restart
 	Reserved  float64 // CPUs that the service is to be sure of, 0 for none; memory is Host.MemoryReservation. Docker has no field for it
+	Logs      string  // the folder of the sandbox that its output goes to, for sentences; empty is "logs"
 }
+
+// LogFile is where in the sandbox the output of the service is.
+func (c *ContainerSpec) LogFile() string { return path.Join(cmp.Or(c.Logs, "logs"), c.Service+".log") }
 
 // PullPolicy says when an image is pulled.
 type PullPolicy string

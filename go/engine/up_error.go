@@ -160,8 +160,8 @@ func noHealthcheck(waiting string, on *ContainerSpec) *OpError {
 
 func unhealthyError(c *ContainerSpec) *OpError {
 	return &OpError{Op: OpWait, Service: c.Service, reason: reasonHealth, sentence: fmt.Sprintf(
-		"service %s is unhealthy, its healthcheck never passed: look at logs/%s.log, or raise services.%s.healthcheck.retries or start_period",
-		c.Service, c.Service, c.Service)}
+		"service %s is unhealthy, its healthcheck never passed: look at %s, or raise services.%s.healthcheck.retries or start_period",
+		c.Service, c.LogFile(), c.Service)}
 }
 
 // killedCode is the exit code of a process that SIGKILL ended.
@@ -169,7 +169,7 @@ const killedCode = 128 + 9
 
 func exitError(c *ContainerSpec, s ContainerState) *OpError {
 	e := &OpError{Op: OpWait, Service: c.Service, reason: reasonLaunch, sentence: fmt.Sprintf(
-		"service %s exited with code %d while the pod was starting: look at logs/%s.log", c.Service, s.ExitCode, c.Service)}
+		"service %s exited with code %d while the pod was starting: look at %s", c.Service, s.ExitCode, c.LogFile())}
 	if s.OOM && s.ExitCode == killedCode { // the hint alone is none: every container of a cgroup that ran out gets it
 		e.reason = reasonMemory
 		e.sentence = fmt.Sprintf("service %s ran out of memory while the pod was starting (exit code %d): give the task or services.%s.mem_limit more",

@@ -157,6 +157,9 @@ func TestWhatUpFailsOf(t *testing.T) {
 		{"a service that exits", []engine.ContainerSpec{aService("web"), slow},
 			func(f *enginetest.Fake) { f.Script("web", exits(3)) }, "web", "REASON_CONTAINER_LAUNCH_FAILED",
 			"service web exited with code 3 while the pod was starting: look at logs/web.log"},
+		{"a service with a folder of its own for its output", []engine.ContainerSpec{loggedTo(aService("web"), "logs-p"), slow},
+			func(f *enginetest.Fake) { f.Script("web", exits(3)) }, "web", "REASON_CONTAINER_LAUNCH_FAILED",
+			"service web exited with code 3 while the pod was starting: look at logs-p/web.log"},
 		{"a service that runs out of memory", []engine.ContainerSpec{aService("web"), slow},
 			func(f *enginetest.Fake) {
 				f.Script("web", enginetest.Script{OnStart: func(name string) { go func() { time.Sleep(time.Second); f.OOM(name) }() }})

@@ -59,6 +59,7 @@ type State struct {
 // Member is one service container of the pod.
 type Member struct {
 	Service   string
+	LogFile   string // in the sandbox, for sentences
 	Essential bool
 	Init      bool
 	Checked   bool // its file has a healthcheck
@@ -112,9 +113,10 @@ func (s State) with(name string, m Member) State {
 // members returns the members of spec, infra left out: its end is judged apart.
 func members(spec engine.PodSpec) map[string]Member {
 	out := make(map[string]Member, len(spec.Services))
-	for _, c := range spec.Services {
+	for i := range spec.Services {
+		c := &spec.Services[i]
 		out[c.Name] = Member{
-			Service: c.Service, Essential: c.Essential, Init: c.Init, Checked: c.Health == engine.HealthFile,
+			Service: c.Service, LogFile: c.LogFile(), Essential: c.Essential, Init: c.Init, Checked: c.Health == engine.HealthFile,
 			Restart: c.Restart,
 		}
 	}

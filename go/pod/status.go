@@ -93,8 +93,8 @@ func exitedStatus(s State, m Member, e Exited) Status {
 
 func unhealthy(m Member) Status {
 	return Status{State: Failed, Reason: ReasonHealth, Healthy: new(false), Service: m.Service, Message: fmt.Sprintf(
-		"Service %s is unhealthy: its healthcheck failed too often; look at logs/%s.log, or raise its retries or start_period.",
-		m.Service, m.Service)}
+		"Service %s is unhealthy: its healthcheck failed too often; look at %s, or raise its retries or start_period.",
+		m.Service, m.LogFile)}
 }
 
 func healthReport(s State, m Member) Status {
