@@ -19,7 +19,7 @@ var (
 	rounds = flag.Int("rounds", 9, "how often each thing is measured; the table shows medians")
 	idle   = flag.Duration("idle", 30*time.Second, "how long the idle executor is watched")
 	peers  = flag.String("peers", "build/peers", "where docker-compose (v5) was built; docker-compose 1.29 is taken from PATH")
-	only   = flag.String("only", "", "one of up, stop, react, idle")
+	only   = flag.String("only", "", "one of up, stop, react, idle, reap")
 )
 
 func main() {
@@ -48,7 +48,7 @@ func bench(ctx context.Context) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"up", b.up}, {"stop", b.stop}, {"react", b.react}, {"idle", b.idle}} {
+	}{{"up", b.up}, {"stop", b.stop}, {"react", b.react}, {"idle", b.idle}, {"reap", b.reap}} {
 		if *only == "" || *only == part.name {
 			if err := part.run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
