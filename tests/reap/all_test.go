@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -73,44 +71,4 @@ func TestAll300LeakedPods(t *testing.T) {
 	require.Less(t, time.Since(begun), time.Second)
 	require.Eventually(t, func() bool { return len(h.difference()) == 0 }, 3*time.Minute, 100*time.Millisecond)
 	t.Logf("300 pods are gone after %v", time.Since(begun).Round(10*time.Millisecond))
-}
-
-// TestAll1000AsFastAsDocker: a thousand leaked containers, and as many that the engine is asked to remove as `docker rm -f` of
-// all of them does: 50 at a time (docker/cli, cli/command/container/utils.go, parallelOperation).
-func TestAll1000AsFastAsDocker(t *testing.T) {
-	if !beyondCI(t) {
-		return
-	}
-	took := map[string]time.Duration{}
-	for round := range 2 {
-		for _, who := range []string{"docker", "dce"} {
-			h := newHost(t)
-			ids := h.leak(fmt.Sprint(who, round), 250, 4)
-			time.Sleep(time.Second)
-			begun := time.Now()
-			if who == "docker" {
-				removeAll(t, world.docker, ids)
-			} else {
-				code, out, err := h.dce("--work-dir", h.workDir, "-o", "json")
-				require.Equal(t, 0, code, "%s %s", out, err)
-				require.Equal(t, 1000, strings.Count(out, `"kind": "container"`))
-			}
-			took[who] += time.Since(begun)
-			require.NoError(t, h.cgroups.Remove(context.Background(), "/"+h.root))
-		}
-	}
-	t.Logf("1000 containers, mean of 2: docker rm -f %v, dce reap %v (with their cgroups)", took["docker"]/2, took["dce"]/2)
-	require.Less(t, took["dce"], took["docker"]*11/10)
-}
-
-func removeAll(t *testing.T, cli *client.Client, ids []string) {
-	t.Helper()
-	var group errgroup.Group
-	group.SetLimit(50)
-	for _, id := range ids {
-		group.Go(func() error {
-			return cli.ContainerRemove(context.Background(), id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		})
-	}
-	require.NoError(t, group.Wait())
 }
