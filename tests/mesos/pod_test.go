@@ -1,0 +1,168 @@
+//go:build mesos
+
+package mesos
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
+	"github.com/mesos/mesos-go/api/v1/lib/resources"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/labels"
+)
+
+// longLived has what leaks: a container that ignores SIGTERM, a named and an anonymous volume, a network of the file's own. web
+// holds 40 MB.
+const longLived = `
+services:
+  web:
+    image: dce-test/busybox
+    command: [sh, -c, "trap '' TERM; head -c 40m /dev/zero > /held/x; while :; do sleep 1; done"]
+    volumes: ["data:/data", "/anonymous"]
+    tmpfs: [/held]
+    networks: [back]
+  side: {image: dce-test/busybox, command: [sleep, "1000"], depends_on: [web]}
+volumes: {data: {}}
+networks: {back: {}}
+`
+
+// taskMem and executorMem are what a task and its executor have, in MB; the container's limit is the sum.
+const (
+	taskMem     = 160
+	executorMem = 32
+)
+
+// pod is a task that was launched.
+type pod struct {
+	*host
+	task, executor string
+	run            string // Mesos' container id
+	pid            int    // of the executor, once it runs
+}
+
+// launch launches a pod whose compose file the fetcher brings into the sandbox.
+func (h *host) launchPod(name, compose string, set ...string) *pod {
+	h.Helper()
+	p := &pod{host: h, task: "task " + name, executor: "executor " + name}
+	file := filepath.Join(h.dir, name+".yaml")
+	require.NoError(h, os.WriteFile(file, []byte(compose), 0o644))
+	task := mesos.TaskInfo{
+		Name: name, TaskID: mesos.TaskID{Value: p.task},
+		Resources: []mesos.Resource{resources.NewCPUs(1).Resource, resources.NewMemory(taskMem).Resource},
+		Labels: &mesos.Labels{Labels: []mesos.Label{
+			{Key: "dce.compose.files", Value: new(filepath.Base(file))}, {Key: "dce.network.mode", Value: new("compose")},
+		}},
+		Executor: &mesos.ExecutorInfo{
+			Type: mesos.ExecutorInfo_CUSTOM, ExecutorID: mesos.ExecutorID{Value: p.executor},
+			Resources: []mesos.Resource{resources.NewCPUs(0.1).Resource, resources.NewMemory(executorMem).Resource},
+			Command: &mesos.CommandInfo{
+				Value: new(world.executor), Shell: new(false), Arguments: []string{world.executor},
+				URIs: []mesos.CommandInfo_URI{{Value: file, Extract: new(false)}},
+				Environment: &mesos.Environment{Variables: []mesos.Environment_Variable{
+					{Name: "DOCKER_HOST", Value: new(h.engine)}, {Name: "PATH", Value: new(os.Getenv("PATH"))}, {Name: "DCE_LOG_LEVEL", Value: new("debug")},
+				}},
+			},
+		},
+	}
+	for i := 0; i+1 < len(set); i += 2 {
+		task.Labels.Labels = append(task.Labels.Labels, mesos.Label{Key: set[i], Value: new(set[i+1])})
+	}
+	h.framework.launch(task)
+	h.Cleanup(func() {
+		if h.Failed() {
+			files, _ := filepath.Glob(filepath.Join(h.workDir(), "slaves/*/frameworks/*/executors", p.executor, "runs/*-*/stderr"))
+			for _, file := range files {
+				text, _ := os.ReadFile(file)
+				h.Logf("%s:\n%s", file, text)
+			}
+		}
+	})
+	return p
+}
+
+// running launches a pod and waits until it runs.
+func (h *host) running(name, compose string, set ...string) *pod {
+	h.Helper()
+	p := h.launchPod(name, compose, set...)
+	h.await(p.task, mesos.TASK_RUNNING)
+	one := p.known()
+	p.run, p.pid = one.ContainerID, one.Status.ExecutorPID
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
+	require.NoError(h, err)
+	require.Equal(h, world.executor, exe, "what is to be killed is the executor")
+	require.Len(h, p.containers(), 2+1, "two services and infra")
+	return p
+}
+
+// agentContainer is what an agent says of a container at /containers.
+type agentContainer struct {
+	ContainerID string             `json:"container_id"`
+	ExecutorID  string             `json:"executor_id"`
+	Statistics  map[string]float64 `json:"statistics"`
+	Status      struct {
+		ExecutorPID int `json:"executor_pid"`
+	} `json:"status"`
+}
+
+// known is what the agent says of the pod.
+func (p *pod) known() agentContainer {
+	p.Helper()
+	var all []agentContainer
+	require.NoError(p, ask(p.agentURL()+"/containers", &all))
+	for _, one := range all {
+		if one.ExecutorID == p.executor {
+			return one
+		}
+	}
+	require.FailNow(p, "the agent does not know the executor", "%s: %+v", p.executor, all)
+	return agentContainer{}
+}
+
+// containers lists those of the pod by service, in any state.
+func (p *pod) containers() map[string]container.Summary {
+	p.Helper()
+	cs, err := world.docker.ContainerList(context.Background(), container.ListOptions{All: true})
+	require.NoError(p, err)
+	out := map[string]container.Summary{}
+	for _, c := range cs {
+		if c.Labels[labels.Container] == p.run {
+			out[c.Labels[labels.Service]] = c
+		}
+	}
+	return out
+}
+
+// cgroupsOf are the memory and freezer cgroups of the pod's containers.
+func (p *pod) cgroupsOf() (out []string) {
+	p.Helper()
+	for _, c := range p.containers() {
+		whole, err := world.docker.ContainerInspect(context.Background(), c.ID)
+		require.NoError(p, err)
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", whole.State.Pid))
+		require.NoError(p, err)
+		for line := range strings.Lines(string(text)) {
+			for _, controller := range []string{":memory:", ":cpu:", ":freezer:"} {
+				if _, path, found := strings.Cut(line, controller); found {
+					out = append(out, strings.TrimSpace(path))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// killExecutor kills the executor with SIGKILL.
+func (p *pod) killExecutor() time.Time {
+	p.Helper()
+	process, err := os.FindProcess(p.pid)
+	require.NoError(p, err)
+	require.NoError(p, process.Kill())
+	return time.Now()
+}
