@@ -55,7 +55,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(runCommand(), psCommand(), reapCommand(), versionCommand())
+	root.AddCommand(runCommand(), psCommand(), reapCommand(), doctorCommand(), versionCommand())
 	err := root.Execute()
 	if err == nil {
 		return 0

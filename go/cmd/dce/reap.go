@@ -88,14 +88,24 @@ func (f *reapFlags) check() error {
 		return badInput("--age, --grace and --timeout take times such as 10s, not negative ones, and --timeout not 0")
 	}
 	for i, root := range f.roots {
-		if f.roots[i] = path.Clean("/" + root); f.roots[i] == "/" || slices.Contains(strings.Split(root, "/"), "..") {
-			return badInput("--cgroups-root %q is no cgroup below the root; give the agent's --cgroups_root", root)
+		var err error
+		if f.roots[i], err = cgroupsRoot(root); err != nil {
+			return err
 		}
 	}
 	f.roots = append(f.roots, reaper.OwnRoot)
 	slices.Sort(f.roots)
 	f.roots = slices.Compact(f.roots)
 	return nil
+}
+
+// cgroupsRoot is the cgroup that an agent's --cgroups_root names.
+func cgroupsRoot(given string) (string, error) {
+	root := path.Clean("/" + given)
+	if root == "/" || slices.Contains(strings.Split(given, "/"), "..") {
+		return "", badInput("--cgroups-root %q is no cgroup below the root; give the agent's --cgroups_root", given)
+	}
+	return root, nil
 }
 
 // reap looks at the scopes one after the other, and reports all.

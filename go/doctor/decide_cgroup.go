@@ -1,0 +1,165 @@
+package doctor
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/dce-go/dce/go/cgroup"
+)
+
+// cgroupVersion compares what this host has with what the engine takes it to have.
+func cgroupVersion(f Facts) Finding {
+	if f.Cgroups.Err != nil {
+		var unmounted *cgroup.NotMountedError
+		if errors.As(f.Cgroups.Err, &unmounted) {
+			return fail("mount the cgroup file systems (systemd does; cgroupfs-mount elsewhere)", "%v", f.Cgroups.Err)
+		}
+		return f.notSeen(f.Cgroups.Err)
+	}
+	c, e := f.Cgroups.Value, f.Engine.Value
+	want := "1"
+	if c.Version == cgroup.V2 {
+		want = "2"
+	}
+	switch {
+	case f.Engine.Err != nil:
+		return ok("%s here; what the engine takes it for is not known", c.Version)
+	case e.Local && e.CgroupVersion != want:
+		return fail("run dce doctor on the engine's host itself, and the agent too, not in a container that shows other cgroups", "%s here, but the engine has v%s: it can't put containers under a cgroup that the agent makes", c.Version, e.CgroupVersion)
+	case len(c.ReadOnly) > 0:
+		return fail("mount them writable", "%s, but %s mounted read-only", c.Version, is(c.ReadOnly))
+	}
+	return ok("%s here and in the engine", c.Version)
+}
+
+func is(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " is"
+	}
+	return strings.Join(names, ", ") + " are"
+}
+
+// cgroupDriver says whether the engine can put containers where pods go: below cgroups_root on v1, below /dce on v2.
+func cgroupDriver(f Facts) Finding {
+	if f.Engine.Err != nil {
+		return f.notSeen(errNoEngine)
+	}
+	where := f.Asked.CgroupsRoot
+	if f.Cgroups.Err == nil && f.Cgroups.Value.Version == cgroup.V2 {
+		where = "/dce"
+	}
+	switch driver := f.Engine.Value.CgroupDriver; driver {
+	case cgroup.DriverCgroupfs:
+		return ok("cgroupfs, which takes %s/<container id> as the parent of a pod", where)
+	case cgroup.DriverSystemd:
+		return fail(`start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`,
+			"systemd, which takes only slices as the parent of containers, and a pod's is %s/<container id>", where)
+	default:
+		return fail("run dockerd as root with the cgroupfs driver", "%q, with which containers have no cgroup that binds them", driver)
+	}
+}
+
+// controllers are what binds and measures pods. Without memory none is launched.
+func controllers(f Facts) Finding {
+	if f.Cgroups.Err != nil {
+		return f.notSeen(f.Cgroups.Err)
+	}
+	c := f.Cgroups.Value
+	used := controllers1
+	if c.Version == cgroup.V2 {
+		used = controllers2
+	}
+	const fix = "enable it on the kernel's command line (cgroup_enable=NAME, without cgroup_disable=NAME) and mount it"
+	var p problems
+	for _, name := range used {
+		switch err := c.Missing[name]; {
+		case err == nil:
+		case name == "memory":
+			p.add(fail(strings.ReplaceAll(fix, "NAME", name), "memory can't be used, so that no pod can be bound: %v", err))
+		default:
+			p.add(warn(strings.ReplaceAll(fix, "NAME", name), "%s can't be used, so that pods are neither bound nor measured by it: %v", name, err))
+		}
+	}
+	return p.or(ok("%s", strings.Join(used, ", ")))
+}
+
+// useHierarchy says whether limits bind what is below. A task's own cgroup is new and can still be set right, unless a setting
+// forbids it.
+func useHierarchy(f Facts) Finding {
+	if f.Cgroups.Err != nil {
+		return f.notSeen(f.Cgroups.Err)
+	}
+	c := f.Cgroups.Value
+	if c.Version == cgroup.V2 {
+		return ok("always so on v2")
+	}
+	err := c.AgentErr
+	where := c.Agent
+	if missing(err) { // it will inherit the root's
+		err, where = c.RootErr, "/ (and so the "+c.Agent+" to come)"
+	}
+	var off *cgroup.HierarchyError
+	switch {
+	case missing(err):
+		return unknown("mount the memory controller of cgroup v1", "the file memory.use_hierarchy is not there")
+	case err == nil:
+		return ok("memory.use_hierarchy is 1 in %s", where)
+	case !errors.As(err, &off):
+		return f.notSeen(err)
+	}
+	fix := "set it to 1 before the agent starts: echo 1 > " + off.File
+	if len(off.Children) > 0 {
+		fix = "stop the agent, remove the cgroups below, and before it starts again: echo 1 > " + off.File
+	}
+	modes := f.hierarchyModes()
+	if slices.Contains(modes, "require") {
+		return fail(fix+", or use_hierarchy=enforce", "%s is 0, and use_hierarchy=require refuses every pod", off.File)
+	}
+	if len(off.Children) > 0 {
+		return warn(fix, "%s is 0 and can't be changed while it has children (%s): only each task's own cgroup can still be set", off.File, few(off.Children))
+	}
+	return warn(fix, "%s is 0: only each task's own cgroup is set, by the module or the executor", off.File)
+}
+
+// hierarchyModes are those of the executors' settings and of the module.
+func (f Facts) hierarchyModes() []string {
+	modes := []string{f.Settings.Value.UseHierarchy}
+	for _, e := range f.Modules.Value.entries() {
+		for _, m := range e.Modules {
+			for _, p := range m.Parameters {
+				if m.ours() && p.Key == "use_hierarchy" {
+					modes = append(modes, p.Value)
+				}
+			}
+		}
+	}
+	return modes
+}
+
+func few(names []string) string {
+	const most = 3
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + " and " + count(len(names)-most, "other")
+	}
+	return strings.Join(names, ", ")
+}
+
+func swapAccounting(f Facts) Finding {
+	for _, err := range []error{f.Cgroups.Err, f.Kernel.Err} {
+		if err != nil {
+			return f.notSeen(err)
+		}
+	}
+	c := f.Cgroups.Value
+	const fix = "boot with swapaccount=1"
+	switch a := f.agent(); {
+	case c.SwapLimit:
+		return ok("on (%s)", c.SwapFile)
+	case a != nil && a.Flags["cgroups_limit_swap"] == "true":
+		return fail(fix+", or take --cgroups_limit_swap from the agent", "off (there is no %s), and the agent has --cgroups_limit_swap", c.SwapFile)
+	case f.Kernel.Value.SwapKB == 0:
+		return ok("off, and the host has no swap")
+	}
+	return warn(fix+", or swapoff -a", "off (there is no %s), and the host has %d MB of swap: a pod beyond its limit swaps instead of being stopped", c.SwapFile, f.Kernel.Value.SwapKB>>10)
+}

@@ -1,0 +1,119 @@
+package doctor
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/config"
+)
+
+// agents finds the agents that run, by the name of their program.
+func agents(proc string) ([]Agent, error) {
+	entries, err := os.ReadDir(proc)
+	if err != nil {
+		return nil, err
+	}
+	var out []Agent
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join(proc, e.Name())
+		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+		if err != nil || !isAgent(args[0]) {
+			continue // it ended meanwhile, or is none of ours to see
+		}
+		a := Agent{PID: pid}
+		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
+		switch {
+		case ended(err):
+			continue
+		case err != nil:
+			a.Partly = true
+		}
+		a.Flags = agentFlags(strings.Split(string(environ), "\x00"), args[1:])
+		a.Programs, a.MapsErr = goLibraries(dir)
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+
+func denied(err error) bool { return errors.Is(err, fs.ErrPermission) }
+
+// isAgent knows the names of the program, old and new, and that of the one in a build tree.
+func isAgent(program string) bool {
+	return slices.Contains([]string{"mesos-agent", "mesos-slave"}, strings.TrimPrefix(path.Base(program), "lt-"))
+}
+
+// agentFlags reads them as Mesos does: MESOS_WORK_DIR, and over that --work_dir=, --name for true and --no-name for false
+// (Mesos: 3rdparty/stout/include/stout/flags/flags.hpp, load).
+func agentFlags(environ, args []string) map[string]string {
+	out := map[string]string{}
+	for _, v := range environ {
+		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, "MESOS_") {
+			out[strings.ToLower(strings.TrimPrefix(name, "MESOS_"))] = value
+		}
+	}
+	for _, arg := range args {
+		flag, isFlag := strings.CutPrefix(arg, "--")
+		name, value, given := strings.Cut(flag, "=")
+		switch {
+		case !isFlag:
+		case given:
+			out[name] = value
+		case strings.HasPrefix(name, "no-"):
+			out[strings.TrimPrefix(name, "no-")] = "false"
+		default:
+			out[name] = "true"
+		}
+	}
+	return out
+}
+
+// goLibraries are the shared libraries in a process that have a Go runtime.
+func goLibraries(dir string) ([]GoProgram, error) {
+	f, err := os.Open(filepath.Join(dir, "maps"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var seen []string
+	var out []GoProgram
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		const columns = 6 // proc(5), /proc/pid/maps
+		fields := strings.SplitN(lines.Text(), " ", columns)
+		if len(fields) < columns {
+			continue
+		}
+		file := strings.TrimSpace(fields[columns-1])
+		if !strings.HasPrefix(file, "/") || !strings.Contains(path.Base(file), ".so") || slices.Contains(seen, file) {
+			continue
+		}
+		seen = append(seen, file)
+		if p := goProgram(filepath.Join(dir, "root", file)); p != nil {
+			p.Path = file
+			out = append(out, *p)
+		}
+	}
+	return out, lines.Err()
+}
+
+// readSettings reads what executors of this host begin with, before the task's own files and labels.
+func readSettings(environ []string) (Settings, error) {
+	c, err := config.Load(config.Input{Files: config.DefaultFiles("")[:1], Environ: environ})
+	return Settings{EngineHost: c.Engine.Host, UseHierarchy: c.Cgroup.UseHierarchy}, err
+}
