@@ -9,25 +9,23 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/dce-go/dce/go/compose"
-	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
-	"github.com/dce-go/dce/go/executor"
 )
 
 // build loads what the task names and makes the pod of target out of it.
-func build(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, session *executor.Session, vars map[string]string, target compose.Target, log logrus.FieldLogger) (engine.PodSpec, error) {
-	target.Environment = taskEnvironment(task, session, vars)
-	known := maps.Clone(vars)
+func (o *order) build(ctx context.Context, target compose.Target) (engine.PodSpec, error) {
+	target.Environment = taskEnvironment(o.task, o.session, o.variables)
+	known := maps.Clone(o.variables)
 	maps.Copy(known, target.Environment)
-	src, err := taskSource(task, &session.ExecutorInfo, compose.Source{
-		Dir: session.Environment.Sandbox, Files: cfg.Compose.Files, Profiles: cfg.Compose.Profiles, Env: known,
-	}, &target, log)
+	src, err := taskSource(o.task, &o.session.ExecutorInfo, compose.Source{
+		Dir: o.session.Environment.Sandbox, Files: o.cfg.Compose.Files, Profiles: o.cfg.Compose.Profiles, Env: known,
+	}, &target, o.log)
 	if err != nil {
 		return engine.PodSpec{}, err
 	}
 	spec, _, warnings, err := compose.Build(ctx, src, target)
 	for _, warning := range warnings {
-		log.Warn(warning)
+		o.log.Warn(warning)
 	}
 	return spec, err
 }

@@ -10,16 +10,11 @@ import (
 	"github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/sirupsen/logrus"
 
-	"github.com/dce-go/dce/go/compose"
 	"github.com/dce-go/dce/go/config"
-	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/executor"
 	"github.com/dce-go/dce/go/health"
-	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/pause"
 	"github.com/dce-go/dce/go/pod"
-	"github.com/dce-go/dce/go/podlog"
-	"github.com/dce-go/dce/go/tree"
 )
 
 // Options are what a launcher is given.
@@ -78,7 +73,10 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	files := filesOf(env.Sandbox, id.PodID(), l.launched.Add(1) == 1)
 	reporting := newReport(id.PodID(), task.TaskID.Value, kind, why, files, log)
 	memory := newMemory(files, log)
-	spareExecutor(log)
+	order := &order{
+		cfg: &cfg, task: &task, session: &session, checks: checks, id: id, variables: variables(env.Variables),
+		score: spareExecutor(log), report: reporting, memory: memory, log: log,
+	}
 	runner := pod.Start(pod.Config{
 		Rules: checked(pod.Rules{
 			Kind:            kind,
@@ -86,7 +84,7 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 		}, &task, checks),
 		ID: id.PodID(),
 		Prepare: func(ctx context.Context) (pod.Ready, error) {
-			return l.prepare(ctx, &cfg, &task, checks, &session, id, reporting, memory, log)
+			return l.prepare(ctx, order)
 		},
 		Report:        lean(reporting.status(report)),
 		Changed:       reporting.changed,
@@ -98,73 +96,6 @@ func (l *Launcher) Launch(_ context.Context, task mesos.TaskInfo, session execut
 	})
 	go memory.closeAfter(runner.Done())
 	return runner, nil
-}
-
-// prepare makes of the task's files what is to be brought up.
-func (l *Launcher) prepare(ctx context.Context, cfg *config.Config, task *mesos.TaskInfo, checks []health.Check, session *executor.Session, id labels.Identity, reporting *report, memory *memory, log logrus.FieldLogger) (pod.Ready, error) {
-	env := session.Environment
-	docker, info, err := l.engines.wait(ctx, configured(cfg), patience(cfg.Engine.LostTimeout))
-	if err != nil {
-		return pod.Ready{}, fromInside(&session.ExecutorInfo, "the Docker engine", "/var/run/docker.sock", err)
-	}
-	vars := variables(env.Variables)
-	has := taskBudget(task, session.ExecutorInfo.Resources)
-	at, unbound, err := l.parents.take(ctx, vars[ParentVar], info.CgroupDriver, id.Container, has.limits(), tree.Pids)
-	if unbound != nil {
-		reporting.unbound(unbound)
-	}
-	if err == nil {
-		unbound, err = hierarchical(l.parents.host, at, cfg.Cgroup.UseHierarchy)
-	}
-	if unbound != nil {
-		reporting.unbound(unbound)
-	}
-	if err != nil {
-		return pod.Ready{}, fromInside(&session.ExecutorInfo, "its cgroup", "/sys/fs/cgroup", err)
-	}
-	spec, err := build(ctx, cfg, task, session, vars, compose.Target{
-		Identity: id, Version: l.o.Version, CgroupParent: at.Parent, PauseImage: pause.Image(),
-		NetworkMode: cfg.Network.Mode, Share: cfg.Pod.Share,
-		Offered: offeredPorts(task), Named: namedPorts(task), AllowStaticPorts: cfg.Ports.AllowStatic,
-		Visible: cfg.Compose.Visible, Kind: cfg.Pod.Kind, Sandbox: env.Directory,
-	}, log)
-	if err != nil {
-		return pod.Ready{}, err
-	}
-	if err := allow(spec, has, cfg.Limits.Check, log); err != nil {
-		return pod.Ready{}, err
-	}
-	logs := podlog.New(docker, reporting.files.logs, l.o.Stdout, log)
-	memory.begin(l.parents.host, at.Path)
-	up := &engine.Pod{
-		Gateway: memory.gateway(docker), Pause: loadPause, Log: log,
-		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,
-		Finished: reporting.finished,
-	}
-	spec = defaults(spec, cfg)
-	reporting.prepared(spec, up.Images)
-	checking, err := checking(checks, spec, cfg.Health.Service, docker, log)
-	if err != nil {
-		return pod.Ready{}, err
-	}
-	return pod.Ready{Spec: spec, Engine: onItsNetwork(up, cfg, reporting.reached), Logs: logs, Checks: checking}, nil
-}
-
-// defaults fills in what neither the file nor the task says.
-func defaults(spec engine.PodSpec, cfg *config.Config) engine.PodSpec {
-	for i := range spec.Services {
-		c := &spec.Services[i]
-		if c.Grace < 0 {
-			c.Grace = cfg.Stop.Grace
-		}
-		if c.Pull == "" {
-			c.Pull = engine.PullPolicy(cfg.Image.Pull)
-		}
-		if cfg.Restart.Policy == "ignore" {
-			c.Restart = engine.Restart{}
-		}
-	}
-	return spec
 }
 
 func loadPause() (io.Reader, container.Config) { return pause.Rootfs(), pause.Config() }

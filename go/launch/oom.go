@@ -13,6 +13,7 @@ import (
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/oom"
+	"github.com/dce-go/dce/go/qos"
 )
 
 // memory attributes what the kernel kills for want of memory to the services of a pod, and writes it into the sandbox at once: an
@@ -141,20 +142,20 @@ func (m *memory) evidence(service string) string {
 	return kill.Message
 }
 
-// Of the executor, as Kubernetes' infra containers have it (pkg/kubelet/qos/policy.go): containers have 0 and more.
-const executorScore = -998
-
-// spareExecutor has the kernel kill the executor last of all in the pod: it has to report what was killed. Only root may.
-func spareExecutor(log logrus.FieldLogger) {
+// spareExecutor has the kernel kill the executor last of all in the pod: it has to report what was killed. Only root may. It returns
+// the oom_score_adj that the executor has.
+func spareExecutor(log logrus.FieldLogger) (score int) {
 	const file = "/proc/self/oom_score_adj"
 	text, err := os.ReadFile(file)
 	if err == nil {
-		var now int
-		if now, err = strconv.Atoi(strings.TrimSpace(string(text))); err == nil && now > executorScore {
-			err = os.WriteFile(file, []byte(strconv.Itoa(executorScore)), 0)
+		if score, err = strconv.Atoi(strings.TrimSpace(string(text))); err == nil && score > qos.ExecutorScore {
+			if err = os.WriteFile(file, []byte(strconv.Itoa(qos.ExecutorScore)), 0); err == nil {
+				score = qos.ExecutorScore
+			}
 		}
 	}
 	if err != nil {
-		log.WithError(err).Debug("The executor is as likely to be killed for want of memory as its containers are.")
+		log.WithError(err).Debug("The executor may not lower its own oom_score_adj.")
 	}
+	return score
 }

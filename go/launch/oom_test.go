@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -100,19 +101,20 @@ func TestTheExecutorIsSpared(t *testing.T) {
 	require.NoError(t, err)
 	log, said := test.NewNullLogger()
 	log.SetLevel(logrus.DebugLevel)
-	spareExecutor(log)
+	score := spareExecutor(log)
 	now, err := os.ReadFile(file)
 	require.NoError(t, err)
-	if os.WriteFile(file, []byte("-999"), 0) != nil {
+	require.Equal(t, fmt.Sprintln(score), string(now))
+	if os.WriteFile(file, []byte("-1000"), 0) != nil {
 		require.Equal(t, before, now)
-		require.Contains(t, said.LastEntry().Message, "as likely to be killed")
+		require.Contains(t, said.LastEntry().Message, "may not lower")
 		return
 	}
-	require.Equal(t, "-998\n", string(now))
-	spareExecutor(log)
+	require.Equal(t, -999, score)
+	require.Equal(t, -1000, spareExecutor(log), "what is lower stays")
 	now, err = os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, "-999\n", string(now), "what is lower stays")
+	require.Equal(t, "-1000\n", string(now))
 	require.Empty(t, said.AllEntries())
 	require.NoError(t, os.WriteFile(file, before, 0))
 }

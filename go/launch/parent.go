@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,11 +17,12 @@ const ParentVar = "DCE_CGROUP_PARENT"
 
 // parent is the cgroup that a pod's containers are put under.
 type parent struct {
-	Parent  string // what the engine is given: a path, or the name of a slice
-	Path    string // where it is, as in /proc/<pid>/cgroup
-	ours    bool   // a tree of ours, beside the agent's
-	limited bool   // somebody else sees to its limits: the agent's isolators, or the module
-	absent  bool   // it is left to the engine to make, without limits
+	Parent  string  // what the engine is given: a path, or the name of a slice
+	Path    string  // where it is, as in /proc/<pid>/cgroup
+	ours    bool    // a tree of ours, beside the agent's
+	limited bool    // somebody else sees to its limits: the agent's isolators, or the module
+	absent  bool    // it is left to the engine to make, without limits
+	quota   float64 // CPUs that somebody else binds it to, 0 for none
 }
 
 // findParent decides: the cgroup that the module names, where an engine with that driver takes it; else the executor's own, whose
@@ -69,10 +71,13 @@ func (p *parents) take(ctx context.Context, fromModule, driver, container string
 	if at, err = findParent(fromModule, own, p.host.Version(), driver, container); err != nil {
 		return parent{}, nil, err
 	}
-	if others, again := p.has[at.Path]; again {
-		limits = others.Plus(limits)
+	others, again := p.has[at.Path]
+	if again {
+		limits, at.quota = others.Plus(limits), p.used[at.Path].quota
+	} else if at.limited {
+		at.quota = quotaOf(p.host, at.Path)
 	}
-	unbound, err = asUnbound(p.limit(ctx, at, limits, beyond))
+	unbound, err = asUnbound(p.limit(ctx, at, limits, again, beyond))
 	if err != nil {
 		return parent{}, nil, err
 	}
@@ -90,13 +95,20 @@ func (p *parents) take(ctx context.Context, fromModule, driver, container string
 	return at, unbound, err
 }
 
-// limit makes what is to be made and writes the limits that nobody else writes.
-func (p *parents) limit(ctx context.Context, at parent, limits tree.Limits, beyond []tree.Part) error {
+// limit makes what is to be made and writes the limits that nobody else writes. What an earlier pod set and not every pod has is
+// lifted again.
+func (p *parents) limit(ctx context.Context, at parent, limits tree.Limits, again bool, beyond []tree.Part) error {
 	t := tree.At(p.host, at.Path)
 	if !at.limited {
 		return t.Make(ctx, limits)
 	}
-	return t.Add(ctx, limits, beyond...)
+	if at.quota > 0 {
+		beyond = slices.DeleteFunc(slices.Clone(beyond), func(part tree.Part) bool { return part == tree.Quota })
+	}
+	if err := t.Add(ctx, limits, beyond...); err != nil || !again || len(beyond) == 0 {
+		return err
+	}
+	return t.Set(ctx, limits, beyond...)
 }
 
 // asUnbound takes apart what this process may not do and what is an error.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/pod"
+	"github.com/dce-go/dce/go/qos"
 )
 
 // report tells of a pod what its states alone do not: to people in two files of the sandbox and in the log, to the framework in
@@ -68,6 +69,14 @@ func (r *report) reached(n pod.Network) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.networks = []pod.Network{n}
+}
+
+// classified takes the quality of service of the pod.
+func (r *report) classified(class qos.Class) {
+	r.log.WithField("qos", class).Info("The quality of service of the pod is decided.")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pod.QoS = class
 }
 
 // unbound takes why a limit of the task does not bind the pod.

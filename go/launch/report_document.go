@@ -13,6 +13,7 @@ import (
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/pod"
+	"github.com/dce-go/dce/go/qos"
 )
 
 // document is pod.json, and in its compact form the data of an update.
@@ -23,6 +24,7 @@ type document struct {
 	Because  string      `json:"kind_because,omitempty"`
 	Phase    pod.Phase   `json:"phase"`
 	Healthy  *bool       `json:"healthy,omitempty"`
+	QoS      qos.Class   `json:"qos,omitempty"`
 	Unbound  string      `json:"unbound,omitempty"` // which limits of the task do not bind the pod, and why
 	Services []member    `json:"services,omitempty"`
 	More     int         `json:"more_services,omitempty"` // that are left out

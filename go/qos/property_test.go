@@ -51,21 +51,26 @@ func TestADerivedClassIsNoContradiction(t *testing.T) {
 // The kernel takes every value, the executor survives every container, and no class overtakes another.
 func TestTheOrderOfScores(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, host := pods(t), rapid.Uint64Range(0, 1<<44).Draw(t, "host")
+		p := pods(t)
+		host := Host{Memory: rapid.Uint64Range(0, 1<<44).Draw(t, "host"), Executor: rapid.OneOf(rapid.Just(ExecutorScore), rapid.IntRange(-1000, 999)).Draw(t, "executor")}
 		for i := range p.Services {
 			p.Services[i].Score = rapid.OneOf(rapid.Just(0), rapid.IntRange(-1000, 1000)).Draw(t, "score")
 		}
 		high, middle, low := p.Settings(Guaranteed, host), p.Settings(Burstable, host), p.Settings(BestEffort, host)
 		for i, s := range p.Services {
 			for _, set := range []Setting{high[i], middle[i], low[i]} {
-				require.Greater(t, set.Score, ExecutorScore)
+				require.Greater(t, set.Score, host.Executor)
 				require.LessOrEqual(t, set.Score, 1000)
 				require.GreaterOrEqual(t, set.Shares, int64(2))
 				require.LessOrEqual(t, set.Shares, int64(1<<18))
 			}
 			if s.Score == 0 && !s.Infra {
-				require.Less(t, high[i].Score, middle[i].Score)
-				require.Less(t, middle[i].Score, low[i].Score)
+				require.LessOrEqual(t, high[i].Score, middle[i].Score)
+				require.LessOrEqual(t, middle[i].Score, low[i].Score)
+				if host.Executor <= ExecutorScore {
+					require.Less(t, high[i].Score, middle[i].Score)
+					require.Less(t, middle[i].Score, low[i].Score)
+				}
 			}
 		}
 	})
@@ -76,7 +81,7 @@ func TestMoreIsBetter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := pods(t)
 		p.Task.Limit.Memory = max(p.Task.Limit.Memory, 1)
-		sets := p.Settings(Burstable, 0)
+		sets := p.Settings(Burstable, Host{Executor: ExecutorScore})
 		for i, a := range p.Services {
 			for j, b := range p.Services {
 				if a.Infra || b.Infra {
@@ -104,7 +109,7 @@ func TestWhoUsesMoreThanItsRequestGoesFirst(t *testing.T) {
 		p := Pod{Task: Bounds{Request: Resources{1, good + bad}, Limit: Resources{0, limit}}, Services: []Service{
 			has("good", Resources{0, good}, none), has("bad", Resources{0, bad}, none),
 		}}
-		sets := p.Settings(Burstable, 0)
+		sets := p.Settings(Burstable, Host{Executor: ExecutorScore})
 		points := func(used uint64, i int) float64 { return 1000*float64(used)/float64(limit) + float64(sets[i].Score) }
 		require.Greater(t, points(bad+limit/100, 1), points(good, 0))
 	})

@@ -139,60 +139,71 @@ func TestSettings(t *testing.T) {
 	for name, c := range map[string]struct {
 		pod   Pod
 		class Class
-		host  uint64
+		host  Host
 		want  []Setting
 	}{
 		"nothing said: equal parts": {
-			Pod{Task: task, Services: []Service{infra, has("a", none, none), has("b", none, none)}}, Burstable, 8192 * mb,
+			Pod{Task: task, Services: []Service{infra, has("a", none, none), has("b", none, none)}}, Burstable, Host{Memory: 8192 * mb},
 			[]Setting{{Score: -998, Shares: 2}, {Score: 500, Shares: 512}, {Score: 500, Shares: 512}},
 		},
 		"one alone has all": {
-			Pod{Task: task, Services: []Service{has("a", none, none)}}, Burstable, 0, []Setting{{Score: 3, Shares: 1024}},
+			Pod{Task: task, Services: []Service{has("a", none, none)}}, Burstable, Host{}, []Setting{{Score: 3, Shares: 1024}},
 		},
 		"what is reserved, and what is left": {
-			Pod{Task: task, Services: []Service{has("db", res(0.5, 128), none), has("web", none, none)}}, Burstable, 0,
+			Pod{Task: task, Services: []Service{has("db", res(0.5, 128), none), has("web", none, none)}}, Burstable, Host{},
 			[]Setting{{Score: 250, Shares: 512, Reservation: 128 * mb}, {Score: 750, Shares: 512}},
 		},
 		"a limit is a request": {
-			Pod{Task: task, Services: []Service{has("db", none, res(0.25, 192)), has("web", res(0.1, 64), res(1, 64))}}, Burstable, 0,
+			Pod{Task: task, Services: []Service{has("db", none, res(0.25, 192)), has("web", res(0.1, 64), res(1, 64))}}, Burstable, Host{},
 			[]Setting{{Score: 250, Shares: 256}, {Score: 750, Shares: 102, Reservation: 64 * mb}},
 		},
 		"more is requested than is there": {
-			Pod{Task: task, Services: []Service{has("db", none, res(4, 512)), has("web", none, none)}}, Burstable, 0,
+			Pod{Task: task, Services: []Service{has("db", none, res(4, 512)), has("web", none, none)}}, Burstable, Host{},
 			[]Setting{{Score: 3, Shares: 4096}, {Score: 999, Shares: 512}},
 		},
 		"no limit: measured with the host": {
-			Pod{Task: Bounds{Request: res(1, 256)}, Services: []Service{has("a", none, none)}}, Burstable, 1024 * mb, []Setting{{Score: 750, Shares: 1024}},
+			Pod{Task: Bounds{Request: res(1, 256)}, Services: []Service{has("a", none, none)}}, Burstable, Host{Memory: 1024 * mb}, []Setting{{Score: 750, Shares: 1024}},
 		},
 		"bursts beyond its request": {
-			Pod{Task: Bounds{res(1, 256), res(2, 512)}, Services: []Service{has("a", none, none)}}, Burstable, 0, []Setting{{Score: 500, Shares: 1024}},
+			Pod{Task: Bounds{res(1, 256), res(2, 512)}, Services: []Service{has("a", none, none)}}, Burstable, Host{}, []Setting{{Score: 500, Shares: 1024}},
 		},
 		"guaranteed": {
-			Pod{Task: task, Services: []Service{infra, has("a", none, res(0.5, 64))}}, Guaranteed, 0,
+			Pod{Task: task, Services: []Service{infra, has("a", none, res(0.5, 64))}}, Guaranteed, Host{},
 			[]Setting{{Score: -998, Shares: 2}, {Score: -997, Shares: 512, Reservation: 64 * mb}},
 		},
 		"best effort": {
-			Pod{Task: task, Services: []Service{infra, has("a", none, none)}}, BestEffort, 0, []Setting{{Score: -998, Shares: 2}, {Score: 1000, Shares: 2}},
+			Pod{Task: task, Services: []Service{infra, has("a", none, none)}}, BestEffort, Host{}, []Setting{{Score: -998, Shares: 2}, {Score: 1000, Shares: 2}},
 		},
 		"the file's own score": {
-			Pod{Task: task, Services: []Service{scored(has("a", none, none), -500), scored(has("b", none, none), 7)}}, Guaranteed, 0,
+			Pod{Task: task, Services: []Service{scored(has("a", none, none), -500), scored(has("b", none, none), 7)}}, Guaranteed, Host{},
 			[]Setting{{Score: -500, Shares: 512}, {Score: 7, Shares: 512}},
 		},
 		"not below the executor": {
-			Pod{Task: task, Services: []Service{scored(has("a", none, none), -1000)}}, Burstable, 0,
-			[]Setting{{Score: -998, Shares: 1024, Warning: "Service a asks for oom_score_adj -1000 and gets -998: the executor has to outlive it to report its end."}},
+			Pod{Task: task, Services: []Service{scored(has("a", none, none), -1000)}}, Burstable, Host{},
+			[]Setting{{Score: -998, Shares: 1024, Warning: "Service a asks for oom_score_adj -1000 and gets -998: the executor, with -999, has to outlive it to report its end."}},
+		},
+		"an executor that is not root": {
+			Pod{Task: task, Services: []Service{infra, has("a", none, none), scored(has("b", none, none), -5)}}, Guaranteed, Host{Executor: 10},
+			[]Setting{{Score: 11, Shares: 2}, {Score: 11, Shares: 512},
+				{Score: 11, Shares: 512, Warning: "Service b asks for oom_score_adj -5 and gets 11: the executor, with 10, has to outlive it to report its end."}},
+		},
+		"an executor that goes first anyway": {
+			Pod{Task: task, Services: []Service{has("a", none, none)}}, Guaranteed, Host{Executor: 1000}, []Setting{{Score: 1000, Shares: 1024}},
 		},
 		"the file speaks in shares": {
-			Pod{Task: task, Services: []Service{infra, shared(has("a", none, none), 100), has("b", res(0.5, 0), none)}}, Burstable, 0,
+			Pod{Task: task, Services: []Service{infra, shared(has("a", none, none), 100), has("b", res(0.5, 0), none)}}, Burstable, Host{},
 			[]Setting{{Score: -998}, {Score: 500, Shares: 100}, {Score: 500}},
 		},
 		"those that run before": {
-			Pod{Task: task, Services: []Service{{Name: "i", Init: true}, has("a", none, none)}}, Burstable, 0,
+			Pod{Task: task, Services: []Service{{Name: "i", Init: true}, has("a", none, none)}}, Burstable, Host{},
 			[]Setting{{Score: 3, Shares: 1024}, {Score: 3, Shares: 1024}},
 		},
-		"nothing at all": {Pod{Services: []Service{has("a", none, none)}}, Burstable, 0, []Setting{{Score: 3, Shares: 2}}},
+		"nothing at all": {Pod{Services: []Service{has("a", none, none)}}, Burstable, Host{}, []Setting{{Score: 3, Shares: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if c.host.Executor == 0 {
+				c.host.Executor = ExecutorScore
+			}
 			require.Equal(t, c.want, c.pod.Settings(c.class, c.host))
 		})
 	}

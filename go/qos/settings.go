@@ -5,7 +5,7 @@ import "fmt"
 // Values of oom_score_adj, Kubernetes' own (pkg/kubelet/qos/policy.go; pkg/kubelet/cm for sandboxes).
 const (
 	ExecutorScore   = -999 // the kubelet's: who reports what was killed goes last
-	InfraScore      = -998 // a pod sandbox's: without it no other has a network; containers have this at least
+	infraScore      = -998 // a pod sandbox's: without it no other has a network
 	guaranteedScore = -997
 	leastBurstable  = 1000 + guaranteedScore
 	mostBurstable   = bestEffortScore - 1
@@ -27,11 +27,17 @@ type Setting struct {
 	Warning     string // a sentence, where the file gets less than it asks for
 }
 
-// Settings are those of the services, in their order, in a pod of that class on a host with so many bytes of memory.
+// Host is where a pod is to run.
+type Host struct {
+	Memory   uint64 // bytes that it has
+	Executor int    // oom_score_adj of the executor, which may be higher than ExecutorScore where it is not root
+}
+
+// Settings are those of the services, in their order, in a pod of that class.
 //
-// What a file says itself wins, but for scores that are not above the executor's. Where it gives cpu_shares to one service it speaks
-// in shares, and those of the others are left as they are.
-func (p Pod) Settings(class Class, host uint64) []Setting {
+// Scores are above the executor's, which has to outlive its containers to report their end. What a file says itself wins otherwise.
+// Where it gives cpu_shares to one service it speaks in shares, and those of the others are left as they are.
+func (p Pod) Settings(class Class, on Host) []Setting {
 	shares := true
 	for _, s := range p.Services {
 		shares = shares && s.Shares == 0
@@ -39,13 +45,14 @@ func (p Pod) Settings(class Class, host uint64) []Setting {
 	out := make([]Setting, len(p.Services))
 	for i, s := range p.Services {
 		set := &out[i]
-		set.Score = p.score(s, class, host)
-		if s.Score != 0 {
-			set.Score = max(s.Score, InfraScore)
+		wanted := s.Score
+		if wanted == 0 {
+			wanted = p.score(s, class, on.Memory)
 		}
-		if set.Score > s.Score && s.Score < 0 {
-			set.Warning = fmt.Sprintf("Service %s asks for oom_score_adj %d and gets %d: the executor has to outlive it to report its end.",
-				s.Name, s.Score, set.Score)
+		set.Score = min(max(wanted, on.Executor+1), bestEffortScore)
+		if s.Score != 0 && set.Score > wanted {
+			set.Warning = fmt.Sprintf("Service %s asks for oom_score_adj %d and gets %d: the executor, with %d, has to outlive it to report its end.",
+				s.Name, s.Score, set.Score, on.Executor)
 		}
 		set.Shares = s.Shares
 		if shares {
@@ -69,7 +76,7 @@ func (p Pod) Settings(class Class, host uint64) []Setting {
 func (p Pod) score(s Service, class Class, host uint64) int {
 	switch {
 	case s.Infra:
-		return InfraScore
+		return infraScore
 	case class == Guaranteed:
 		return guaranteedScore
 	case class == BestEffort:
