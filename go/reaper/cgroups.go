@@ -9,10 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // runCgroups removes the cgroups of runs. An agent that is at work removes those that it made by itself, and fails where one
-// is missing (Mesos: src/linux/cgroups.cpp, destroy): keep names them, and only what is below is removed there.
+// is missing (Mesos: src/linux/cgroups.cpp, destroy): keep names them, and only what is below is removed there. Trees of our own
+// are no agent's.
 type runCgroups struct {
 	host *cgroup.Host
 	keep func(hi cgroup.Hierarchy, run string) bool // nil: nothing is kept
@@ -23,6 +25,9 @@ func (c runCgroups) remove(ctx context.Context, one Removal) error {
 		return err
 	}
 	defer files.Release(1)
+	if tree.Ours(one.ID) {
+		return tree.At(c.host, one.ID).Remove(ctx)
+	}
 	if c.keep == nil {
 		return c.host.Remove(ctx, one.ID)
 	}
@@ -46,7 +51,7 @@ func (c runCgroups) remove(ctx context.Context, one Removal) error {
 
 // done says that nothing of a run's cgroup is there but what is kept.
 func (c runCgroups) done(one Removal) (bool, error) {
-	if c.keep == nil {
+	if c.keep == nil || tree.Ours(one.ID) {
 		return false, nil
 	}
 	children, err := c.host.Children(one.ID)

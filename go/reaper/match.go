@@ -9,10 +9,12 @@ import (
 	"github.com/containerd/errdefs"
 
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/tree"
 )
 
-// OwnRoot is our own tree of cgroups, beside an agent's, for pods that can't live in the task's own.
-const OwnRoot = "/dce"
+// OwnRoot is our own tree of cgroups, beside an agent's, for pods that can't live in the task's own. It stands for our slices
+// too, where the engine has systemd's cgroup driver.
+const OwnRoot = tree.Root
 
 // Match says what a sweep is about. Empty ids match any.
 type Match struct {
@@ -81,10 +83,22 @@ func (m Match) fits(l map[string]string) bool {
 	return true
 }
 
-// group is the cgroup of a run below a root, "" for ids that can't be a directory's name.
-func group(root, run string) string {
-	if run == "" || run == "." || run == ".." || strings.ContainsAny(run, "/\x00") {
-		return ""
+// groupsOf are the cgroups that a run may have below a root; none for ids that can't be a directory's name.
+func groupsOf(root, run string) []string {
+	switch {
+	case run == "", run == ".", run == "..", strings.ContainsAny(run, "/\x00"):
+		return nil
+	case root == OwnRoot:
+		return tree.Paths(run)
 	}
-	return root + "/" + run
+	return []string{root + "/" + run}
+}
+
+// groupsOf are the cgroups that a run may have.
+func (m Match) groupsOf(run string) []string {
+	var out []string
+	for _, root := range m.CgroupRoots {
+		out = append(out, groupsOf(root, run)...)
+	}
+	return out
 }

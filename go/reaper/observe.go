@@ -13,6 +13,7 @@ import (
 	"github.com/dce-go/dce/go/core/guard"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // Engine is what the reaper asks of an engine; engine.Gateway has it.
@@ -76,18 +77,29 @@ func Observe(ctx context.Context, e Engine, host *cgroup.Host, m Match) (seen Ob
 
 func cgroups(host *cgroup.Host, root, run string) ([]string, error) {
 	if run == "" {
-		return host.List(root)
+		below, err := host.List(root)
+		if err != nil || root != OwnRoot {
+			return below, err
+		}
+		ofSlices, err := host.List(tree.SliceRoot)
+		return append(below, ofSlices...), err
 	}
-	own := group(root, run)
-	if own == "" {
-		return nil, nil
+	var out []string
+	for _, own := range groupsOf(root, run) {
+		there, err := host.Exists(own)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			continue
+		}
+		below, err := host.List(own)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, own), below...)
 	}
-	there, err := host.Exists(own)
-	if err != nil || !there {
-		return nil, err
-	}
-	below, err := host.List(own)
-	return append(below, own), err
+	return out, nil
 }
 
 // askAtOnce bounds how many containers are inspected side by side, and askPatience each: one that hangs holds up nobody.

@@ -185,13 +185,7 @@ func (m Match) tooYoung(things []thing, now time.Time) (why string, until time.T
 
 // groups are the cgroups of a run that exist.
 func (m Match) groups(run string, cgroups []string) []string {
-	var out []string
-	for _, root := range m.CgroupRoots {
-		if own := group(root, run); own != "" && contains(cgroups, own) {
-			out = append(out, own)
-		}
-	}
-	return out
+	return slices.DeleteFunc(m.groupsOf(run), func(own string) bool { return !contains(cgroups, own) })
 }
 
 func (m Match) cause() string {

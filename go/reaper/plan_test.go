@@ -164,22 +164,22 @@ leave container POD1-x-1 (exited): it is not named after its pod POD1
 leave network x: it is not named after its pod POD1
 `},
 		"proof: running elsewhere": {change: foreign(func(c *engine.Container) { c.Status = engine.StatusRunning }), want: `
-leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1
+leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1 or /dce.slice/dce-c1.slice
 `},
 		"proof: it ran elsewhere": {change: foreign(func(c *engine.Container) {}), want: `
-leave container POD1-x-1 (exited): its cgroup is not /mesos/c1 or /dce/c1
+leave container POD1-x-1 (exited): its cgroup is not /mesos/c1 or /dce/c1 or /dce.slice/dce-c1.slice
 `},
 		"proof: the engine says that it ran elsewhere": {change: func(m *Match, o *Observed) {
 			foreign(func(c *engine.Container) {})(m, o)
 			o.Details = map[string]engine.Details{"999": {CgroupParent: "/other"}}
 		}, want: `
-leave container POD1-x-1 (exited): it was put below the cgroup /other and not /mesos/c1 or /dce/c1
+leave container POD1-x-1 (exited): it was put below the cgroup /other and not /mesos/c1 or /dce/c1 or /dce.slice/dce-c1.slice
 `},
 		"proof: the engine says that it was put nowhere": {change: func(m *Match, o *Observed) {
 			foreign(func(c *engine.Container) {})(m, o)
 			o.Details = map[string]engine.Details{"999": {}}
 		}, want: `
-leave container POD1-x-1 (exited): it was not put below the cgroup /mesos/c1 or /dce/c1
+leave container POD1-x-1 (exited): it was not put below the cgroup /mesos/c1 or /dce/c1 or /dce.slice/dce-c1.slice
 `},
 		"proof: the engine says where it was put": {change: func(m *Match, o *Observed) {
 			foreign(func(c *engine.Container) { c.Status = engine.StatusRunning })(m, o)
@@ -219,13 +219,13 @@ run c1
 		"proof: running in another run's cgroup": {change: func(m *Match, o *Observed) {
 			*o = Observed{Containers: []engine.Container{ctr("111", c1, "-x-1", engine.StatusRunning)}, Cgroups: []string{"/mesos/c2/111"}}
 		}, want: `
-leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1
+leave container POD1-x-1 (running): its cgroup is not /mesos/c1 or /dce/c1 or /dce.slice/dce-c1.slice
 `},
 		"a run whose id is no name of a directory": {change: func(m *Match, o *Observed) {
 			up := identity("..")
 			*o = Observed{Containers: []engine.Container{ctr("111", up, "-x-1", engine.StatusExited)}, Cgroups: []string{"/mesos/../x", "/x"}}
 		}, want: `
-leave container PODUP-x-1 (exited): its cgroup is not / or /
+leave container PODUP-x-1 (exited): its label io.dce.container is "..", which can't name a cgroup
 `},
 	} {
 		t.Run(name, func(t *testing.T) {

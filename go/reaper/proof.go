@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
 )
@@ -50,18 +51,17 @@ func doubt(t thing, m Match, seen *Observed) string {
 		return fmt.Sprintf("its label %s is %s, but its ids give %s", labels.Pod, pod, id.PodID())
 	case !named(t, pod):
 		return "it is not named after its pod " + pod
-	case t.kind != engine.KindContainer || len(m.CgroupRoots) == 0 || settled(t, id.Container, m.CgroupRoots, seen.Cgroups):
+	case t.kind != engine.KindContainer || len(m.CgroupRoots) == 0 || settled(t, m.groupsOf(id.Container), seen.Cgroups):
 		return ""
 	}
 	details, asked := seen.Details[t.id]
-	if asked && below(details.CgroupParent, id.Container, m.CgroupRoots) {
+	own := m.groupsOf(id.Container)
+	if asked && below(details.CgroupParent, own) {
 		return ""
 	}
-	var own []string
-	for _, root := range m.CgroupRoots {
-		own = append(own, path.Join(root, id.Container))
-	}
 	switch given := details.CgroupParent; {
+	case len(own) == 0:
+		return fmt.Sprintf("its label %s is %q, which can't name a cgroup", labels.Container, id.Container)
 	case !asked:
 		return "its cgroup is not " + strings.Join(own, " or ")
 	case given == "":
@@ -86,19 +86,15 @@ func named(t thing, pod string) bool {
 
 func hasProcesses(s engine.Status) bool { return s == engine.StatusRunning || s == engine.StatusPaused }
 
-// settled says whether the cgroups that are there prove where a container belongs: its own below that of its run
-// (<root>/<run>/<id> with Docker's cgroupfs driver, docker-<id>.scope as the last part with the systemd driver), or that of its
-// run where it has no processes.
-func settled(t thing, run string, roots, cgroups []string) bool {
-	return slices.ContainsFunc(roots, func(root string) bool {
-		own := group(root, run)
-		if own == "" {
-			return false
-		}
+// settled says whether the cgroups that are there prove where a container belongs: its own below one of its run
+// (<run's>/<id> with Docker's cgroupfs driver, docker-<id>.scope as the last part with the systemd driver), or that of its run
+// where it has no processes.
+func settled(t thing, own, cgroups []string) bool {
+	return slices.ContainsFunc(own, func(own string) bool {
 		if !hasProcesses(t.status) {
 			return contains(cgroups, own)
 		}
-		return contains(cgroups, own+"/"+t.id) || contains(cgroups, own+"/docker-"+t.id+".scope")
+		return slices.ContainsFunc(cgroup.ContainerNames(t.id), func(name string) bool { return contains(cgroups, own+"/"+name) })
 	})
 }
 
@@ -107,10 +103,7 @@ func contains(sorted []string, s string) bool {
 	return found
 }
 
-// below says whether a cgroup parent that the engine was given is the run's.
-func below(parent, run string, roots []string) bool {
-	return parent != "" && slices.ContainsFunc(roots, func(root string) bool {
-		own := group(root, run)
-		return own != "" && path.Clean("/"+parent) == own
-	})
+// below says whether a cgroup parent that the engine was given, a path or the name of a slice, is one of the run's.
+func below(parent string, own []string) bool {
+	return parent != "" && (slices.Contains(own, path.Clean("/"+parent)) || slices.Contains(own, cgroup.ParentPath(cgroup.DriverSystemd, parent)))
 }

@@ -11,9 +11,10 @@ import (
 // Root is where our trees are, but for slices.
 const Root = "/dce"
 
-// The slice of all our slices: systemd nests by dashes (systemd.slice(5)).
+// SliceRoot is where our slices are: systemd nests by dashes (systemd.slice(5)).
+const SliceRoot = "/dce.slice"
+
 const (
-	sliceRoot   = "/dce.slice"
 	slicePrefix = "dce-"
 	sliceSuffix = ".slice"
 )
@@ -67,7 +68,7 @@ func Ours(p string) bool { return path.Dir(p) == Root || isSlice(p) }
 
 // isSlice says whether the path is that of one of our slices.
 func isSlice(p string) bool {
-	name, ok := strings.CutPrefix(p, sliceRoot+"/"+slicePrefix)
+	name, ok := strings.CutPrefix(p, SliceRoot+"/"+slicePrefix)
 	name, suffixed := strings.CutSuffix(name, sliceSuffix)
 	return ok && suffixed && name != "" && !strings.ContainsAny(name, "-/")
 }

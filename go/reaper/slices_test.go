@@ -1,0 +1,85 @@
+package reaper
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/engine/enginetest"
+	"github.com/dce-go/dce/go/tree"
+	"github.com/dce-go/dce/go/tree/bustest"
+)
+
+// The slice of a run proves what the directory of a run proves, and goes with it.
+func TestPlanOfSlices(t *testing.T) {
+	run := identity("c-1")
+	const slice = `/dce.slice/dce-c\x2d1.slice`
+	m := Match{Scope: "/var/lib/mesos", CgroupRoots: []string{"/mesos", "/dce"}, Cause: "it ended"}
+	web, db := ctr("111", run, "-web-1", engine.StatusRunning), ctr("112", run, "-db-1", engine.StatusExited)
+	both := []engine.Container{web, db}
+	removed := `
+run c-1
+  remove container POD-db-1 (exited): it ended
+  remove container POD-web-1 (running): it ended
+`
+	slashed := strings.NewReplacer(run.PodID(), "POD")
+	for name, c := range map[string]struct {
+		seen Observed
+		want string
+	}{
+		"its scope in its slice": {Observed{Containers: both, Cgroups: []string{slice, slice + "/docker-111.scope"}},
+			removed + "  remove cgroup " + slice + ": it ended\n"},
+		"in the slice of another run": {Observed{Containers: both[:1], Cgroups: []string{`/dce.slice/dce-c\x2d2.slice`, `/dce.slice/dce-c\x2d2.slice/docker-111.scope`}},
+			"\nleave container POD-web-1 (running): its cgroup is not /mesos/c-1 or /dce/c-1 or " + slice + "\n"},
+		"its parent, as the engine says": {Observed{Containers: both[1:], Details: map[string]engine.Details{"112": {CgroupParent: `dce-c\x2d1.slice`}}}, `
+run c-1
+  remove container POD-db-1 (exited): it ended
+`},
+		"the parent of another run": {Observed{Containers: both[1:], Details: map[string]engine.Details{"112": {CgroupParent: "dce-c-1.slice"}}},
+			"\nleave container POD-db-1 (exited): it was put below the cgroup dce-c-1.slice and not /mesos/c-1 or /dce/c-1 or " + slice + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, "\n"+slashed.Replace(NewPlan(m, c.seen, nil, noon.Add(time.Hour)).String()))
+		})
+	}
+}
+
+// A sweep has systemd forget the slice of a run, also where the agent keeps cgroups of its own.
+func TestSweepRemovesSlices(t *testing.T) {
+	root := t.TempDir()
+	for file, content := range map[string]string{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
+	}
+	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
+	require.NoError(t, err)
+	bus := bustest.Start(t)
+	bus.Behave(bustest.Behaviour{OnStart: func(unit string) {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "cg/dce.slice", unit), 0o755))
+	}})
+	slice, err := tree.New(host, cgroup.DriverSystemd, "c-1")
+	require.NoError(t, err)
+	require.NoError(t, slice.Make(context.Background(), tree.Limits{}))
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "cg/dce/c-1"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "cg/mesos/c-1"), 0o755))
+	s := Sweeper{Engine: enginetest.New(), Cgroups: host, Keep: func(cgroup.Hierarchy, string) bool { return true }}
+	report, err := s.Sweep(t.Context(), Match{Scope: "/s", Container: "c-1", CgroupRoots: []string{"/mesos", "/dce"}})
+	require.NoError(t, err)
+	require.Len(t, report.Removed, 2, "%v", report)
+	require.False(t, bus.Knows(slice.Parent))
+	require.NoDirExists(t, filepath.Join(root, "cg/dce.slice", slice.Parent))
+	require.NoDirExists(t, filepath.Join(root, "cg/dce/c-1"))
+	require.DirExists(t, filepath.Join(root, "cg/mesos/c-1"))
+
+	require.NoError(t, slice.Make(context.Background(), tree.Limits{}))
+	seen, err := Observe(t.Context(), enginetest.New(), host, Match{Scope: "/s", CgroupRoots: []string{"/mesos", "/dce"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{slice.Path, "/mesos/c-1"}, seen.Cgroups)
+}
