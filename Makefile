@@ -14,7 +14,7 @@ GOLANGCI_LINT := v2.15.0
 MESOS   ?=
 CMAKE   := cmake --preset dev $(MESOS)
 
-.PHONY: help setup build programs module run test test-kernel test-all bench lint clean install FORCE
+.PHONY: help setup build programs module run test test-kernel test-mesos test-all bench lint clean install FORCE
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,12 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 test-kernel: ## boot other kernels in qemu and test cgroups there; part of make test
 	@tests/setup.sh test
 	go test -count=1 -v ./tests/kernel
+
+test-mesos: ## run pods under a real Mesos, which MESOS_BIN and MESOS_LIB name (tests/mesos); not part of the others
+	@[ -n "$(MESOS_BIN)" ] && [ -n "$(MESOS_LIB)" ] || { echo 'There is no Mesos to run against, so nothing was tested: set MESOS_BIN to the folder with mesos-master and mesos-agent and MESOS_LIB to the folder with libmesos.so, and build the module for it with make module MESOS=... (docs/module.md).' >&2; exit 1; }
+	@tests/setup.sh test
+	@$(MAKE) --no-print-directory programs $(BOX)
+	MESOS_BIN="$(MESOS_BIN)" MESOS_LIB="$(MESOS_LIB)" $(BOX) run --name test-mesos --private --clean -- go test -v -tags mesos -count=1 -timeout 30m ./tests/mesos
 
 test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
 	@tests/setup.sh bench
