@@ -53,6 +53,20 @@ func (h *Host) Kill(ctx context.Context, path string) (found bool, err error) {
 	}
 }
 
+// Processes counts the processes in a cgroup and below it, in the hierarchy that limits memory.
+func (h *Host) Processes(path string) (int, error) {
+	path, err := clean(path)
+	if err != nil {
+		return 0, err
+	}
+	hi, err := h.Hierarchy("memory")
+	if err != nil {
+		return 0, err
+	}
+	_, pids, err := hi.procsBelow(path)
+	return len(pids), err
+}
+
 // procsBelow lists the processes in a cgroup and below it. What goes away meanwhile has none.
 func (hi Hierarchy) procsBelow(p string) (there bool, pids []int, err error) {
 	if _, err := hi.inside(p); err != nil {

@@ -42,6 +42,7 @@ type Core struct {
 	ledger    ledger
 	journal   journal
 	link      *link
+	known     atomic.Pointer[string] // the engine's cgroup driver
 	looks     looks
 	gate      gate
 	searching atomic.Bool

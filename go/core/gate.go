@@ -38,6 +38,7 @@ func (c *Core) engineDown(err error) {
 	if closed {
 		return
 	}
+	c.known.Store(nil) // it may come back with another cgroup driver
 	c.log.WithError(err).Warn("dce: the engine can't be reached; what is owed waits for it")
 	c.background("probe", c.probe)
 }

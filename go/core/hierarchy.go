@@ -1,11 +1,6 @@
 package core
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/dce-go/dce/go/cgroup"
-)
+import "fmt"
 
 const useHierarchy = "memory.use_hierarchy"
 
@@ -54,45 +49,5 @@ func (c *Core) hierarchyOf(path string) error {
 	if c.useHierarchy == hierarchyEnforce {
 		return c.host.EnforceHierarchy(path)
 	}
-	hi, err := c.host.Hierarchy("memory")
-	if err != nil || hi.Unified {
-		return err
-	}
-	got, err := c.host.Read("memory", path, useHierarchy)
-	if err == nil && got != "1" {
-		err = fmt.Errorf("%s of the cgroup %s is %s, so that the task's memory limit would not bind its containers: set it to 1 before the first child is made, or use use_hierarchy=enforce", useHierarchy, path, got)
-	}
-	return err
-}
-
-// bindPod checks the cgroup of a container that is about to run a pod, and returns the cgroup for the pod's containers: "" where
-// the agent made none that could bind them.
-func (c *Core) bindPod(container string) (string, error) {
-	path := c.roots[0] + "/" + container
-	hi, err := c.host.Hierarchy("memory")
-	var missing *cgroup.NotMountedError
-	if errors.As(err, &missing) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	if hi.Unified {
-		return "", nil // the executor makes a tree of its own, beside the agent's
-	}
-	if _, err := c.host.Read("memory", path, useHierarchy); err != nil {
-		c.log.WithError(err).WithField("container", container).Debug("dce: the agent limits no memory of this container")
-		return "", nil
-	}
-	if c.useHierarchy == hierarchyOff {
-		return path, nil
-	}
-	if err := c.hierarchyOf(path); err != nil {
-		if c.useHierarchy == hierarchyWarn {
-			c.log.WithError(err).WithField("container", container).Warn("dce: the task's memory limit may not bind its containers")
-			return path, nil
-		}
-		return "", failure(Refused, "the pod would not be bound by its task's memory limit: %w", err)
-	}
-	return path, nil
+	return c.host.CheckHierarchy(path)
 }

@@ -175,7 +175,7 @@ type variable struct {
 	Value string `json:"value"`
 }
 
-func (c *Core) prepare(_ context.Context, in prepareInput) (any, error) {
+func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
 	k := known{framework: in.Framework, executor: in.Executor, foreign: !in.ours()}
 	if !k.foreign {
 		k.kept = reaper.Hierarchies(c.host, c.roots[0]+"/"+in.Container)
@@ -185,7 +185,8 @@ func (c *Core) prepare(_ context.Context, in prepareInput) (any, error) {
 	if k.foreign {
 		return nothing{}, nil
 	}
-	parent, err := c.bindPod(in.Container)
+	limits, _ := limitsOf(in.Requests, in.Limits)
+	parent, err := c.bindPod(ctx, in.Container, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -207,8 +208,8 @@ type updateInput struct {
 func (in updateInput) check() error { return needed("container", in.Container) }
 
 // update has nothing to do where the pod is below the task's own cgroup, whose limits the agent sets.
-func (c *Core) update(_ context.Context, _ updateInput) (any, error) {
-	return nothing{}, c.agentBinds()
+func (c *Core) update(ctx context.Context, in updateInput) (any, error) {
+	return nothing{}, c.follow(ctx, in.Container, in.Requests, in.Limits)
 }
 
 type containerOnly struct {
@@ -218,15 +219,8 @@ type containerOnly struct {
 func (in containerOnly) check() error { return needed("container", in.Container) }
 
 // usage has nothing to add where the pod is below the task's own cgroup, which the agent measures.
-func (c *Core) usage(_ context.Context, _ containerOnly) (any, error) {
-	return nothing{}, c.agentBinds()
-}
-
-func (c *Core) agentBinds() error {
-	if hi, err := c.host.Hierarchy("memory"); err == nil && hi.Unified {
-		return failure(Failed, "on cgroup v2 the pod is in a tree of its own (%s/<container id>), whose limits and usage the module does not follow", reaper.OwnRoot)
-	}
-	return nil
+func (c *Core) usage(_ context.Context, in containerOnly) (any, error) {
+	return c.measure(in.Container)
 }
 
 // cleanup ends when nothing of the container is left. Without an engine it says so at once, and the debt stays.
