@@ -28,8 +28,6 @@ type site struct {
 func (s site) workDir() string    { return filepath.Join(s.dir, "agent") }
 func (s site) runtimeDir() string { return filepath.Join(s.dir, "run") }
 func (s site) modules() string    { return filepath.Join(s.dir, "modules.json") }
-func (s site) masterURL() string  { return "http://" + address(s.masterPort) }
-func (s site) agentURL() string   { return "http://" + address(s.agentPort) }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 

@@ -60,6 +60,9 @@ func newHost(t *testing.T, posix bool) *host {
 	return h
 }
 
+func (h *host) masterURL() string { return "http://" + address(h.masterPort) }
+func (h *host) agentURL() string  { return "http://" + address(h.agentPort) }
+
 // startAgent returns when the agent has recovered and the master knows it.
 func (h *host) startAgent() {
 	h.Helper()
