@@ -101,15 +101,18 @@ services:
 
 func one(yaml string) app { return app{files: map[string]string{"compose.yaml": yaml}} }
 
-// TestSystemdDriverUnderACgroupfsPath: dockerd with the systemd driver takes slices only, and says so late and dimly.
-func TestSystemdDriverUnderACgroupfsPath(t *testing.T) {
+// TestSystemdDriverWithoutSystemd: dockerd with the systemd driver takes slices only, which nobody makes where no systemd can be
+// reached; it says so late and dimly, the executor before anything is created.
+func TestSystemdDriverWithoutSystemd(t *testing.T) {
 	systemd := box.ForTest(t, box.Options{Systemd: true})
 	a := one(service("command: [sleep, '1000']"))
-	a.env = map[string]string{"DOCKER_HOST": systemd.Host()}
+	a.env = map[string]string{"DOCKER_HOST": systemd.Host(), "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=" + filepath.Join(t.TempDir(), "none")}
 	l := launch(t, a)
 	status := l.await(mesos.TASK_FAILED)
 	require.Equal(t, mesos.REASON_CONTAINER_LAUNCH_FAILED.String(), status.GetReason().String())
-	require.Contains(t, status.GetMessage(), "native.cgroupdriver=cgroupfs")
+	for _, s := range []string{"did not make the slice dce-", ".slice", "mount /run/dbus/system_bus_socket", "native.cgroupdriver=cgroupfs"} {
+		require.Contains(t, status.GetMessage(), s)
+	}
 	l.gone()
 	left, err := systemd.Left(context.Background())
 	require.NoError(t, err)
