@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // cgroupVersion compares what this host has with what the engine takes it to have.
@@ -40,23 +41,26 @@ func is(names []string) string {
 	return strings.Join(names, ", ") + " are"
 }
 
-// cgroupDriver says whether the engine can put containers where pods go: below cgroups_root on v1, below /dce on v2.
+// cgroupDriver says whether the engine can put containers where pods go (go/launch/parent.go, findParent).
 func cgroupDriver(f Facts) Finding {
 	if f.Engine.Err != nil {
 		return f.notSeen(errNoEngine)
 	}
-	where := f.Asked.CgroupsRoot
-	if f.Cgroups.Err == nil && f.Cgroups.Value.Version == cgroup.V2 {
-		where = "/dce"
-	}
-	switch driver := f.Engine.Value.CgroupDriver; driver {
-	case cgroup.DriverCgroupfs:
-		return ok("cgroupfs, which takes %s/<container id> as the parent of a pod", where)
-	case cgroup.DriverSystemd:
-		return fail(`start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`,
-			"systemd, which takes only slices as the parent of containers, and a pod's is %s/<container id>", where)
+	const fix = `start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`
+	unified := f.Cgroups.Err == nil && f.Cgroups.Value.Version == cgroup.V2
+	switch driver := f.Engine.Value.CgroupDriver; {
+	case driver == cgroup.DriverCgroupfs && unified:
+		return ok("cgroupfs: a pod goes below %s, beside the agent's %s", tree.Root, f.Asked.CgroupsRoot)
+	case driver == cgroup.DriverCgroupfs:
+		return ok("cgroupfs: a pod goes below %s, into its task's cgroup", f.Asked.CgroupsRoot)
+	case driver == cgroup.DriverSystemd && f.Systemd.Err != nil:
+		return fail(fix, "systemd, which takes only slices as the parent of containers, and no systemd answers here to make one: %v", f.Systemd.Err)
+	case driver == cgroup.DriverSystemd && !unified:
+		return ok("systemd (%s here): a pod goes below %s and not %s, so that the agent's own figures of the task leave it out", f.Systemd.Value, tree.SliceRoot, f.Asked.CgroupsRoot)
+	case driver == cgroup.DriverSystemd:
+		return ok("systemd (%s here): a pod goes below %s", f.Systemd.Value, tree.SliceRoot)
 	default:
-		return fail("run dockerd as root with the cgroupfs driver", "%q, with which containers have no cgroup that binds them", driver)
+		return fail(fix+", and as root", "%q, with which containers have no cgroup that binds them", driver)
 	}
 }
 

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"debug/elf"
 	"encoding/json"
 	"fmt"
@@ -275,8 +276,8 @@ func (f Facts) checkParameters(m Module, p *problems) {
 		p.add(fail("correct it: the agent does not start (docs/module.md has all)", "%s: %v", m.Name, err))
 		return
 	}
-	if root, isGiven := given["cgroups_root"]; path.Clean("/"+root) != f.Asked.CgroupsRoot && (isGiven || f.Asked.CgroupsRoot != "/"+defaultCgroupsRoot) {
-		p.add(fail("set it to the agent's --cgroups_root", "%s has cgroups_root %q, and the agent %s: nothing that a pod leaves is proved to be one's", m.Name, root, f.Asked.CgroupsRoot))
+	if root := cmp.Or(given["cgroups_root"], defaultCgroupsRoot); path.Clean("/"+root) != f.Asked.CgroupsRoot {
+		p.add(warn("set it to the agent's --cgroups_root", "%s has cgroups_root %q, and the agent %s: what pods leave is then not known to be theirs, and stays", m.Name, root, f.Asked.CgroupsRoot))
 	}
 	if dir := given["runtime_dir"]; dir != "" && filepath.Clean(dir) != filepath.Clean(f.Asked.RuntimeDir) {
 		p.add(warn("set it to the agent's --runtime_dir", "%s has runtime_dir %s, and the agent %s", m.Name, dir, f.Asked.RuntimeDir))

@@ -49,7 +49,7 @@ func Gather(ctx context.Context, o Options) Facts {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
-	f := Facts{User: os.Geteuid()}
+	f := Facts{Asked: o, User: os.Geteuid()}
 	var first group
 	look(ctx, &first, o.Patience, "the processes in "+o.Proc, &f.Agents, func(context.Context) ([]Agent, error) { return agents(o.Proc) })
 	look(ctx, &first, o.Patience, "the settings of executors", &f.Settings, func(context.Context) (Settings, error) { return readSettings(o.Environ) })
@@ -63,6 +63,7 @@ func Gather(ctx context.Context, o Options) Facts {
 	var g group
 	g.Go(func() { gatherEngine(ctx, &f, o) })
 	look(ctx, &g, o.Patience, "the cgroups", &f.Cgroups, func(context.Context) (Cgroups, error) { return readCgroups(o) })
+	look(ctx, &g, o.Patience, "systemd", &f.Systemd, readSystemd)
 	look(ctx, &g, o.Patience, "the kernel", &f.Kernel, func(context.Context) (Kernel, error) { return readKernel(o.Proc) })
 	look(ctx, &g, o.Patience, "the clock", &f.Clock, func(context.Context) (Clock, error) { return readClock(o.Self) })
 	look(ctx, &g, o.Patience, "the file system of "+o.WorkDir, &f.WorkDir, func(context.Context) (Disk, error) { return readDisk(o.WorkDir) })
@@ -73,10 +74,10 @@ func Gather(ctx context.Context, o Options) Facts {
 	return f
 }
 
-// agent is the one that the report is about, or nil: that with the work_dir that was asked for, else the first.
+// agent is the one that the report is about, or nil: that with the work_dir that was asked for, or of which no other is known.
 func (f Facts) agent() *Agent {
 	for i, a := range f.Agents.Value {
-		if f.Asked.WorkDir == "" || a.Flags["work_dir"] == f.Asked.WorkDir {
+		if has := a.Flags["work_dir"]; f.Asked.WorkDir == "" || has == "" || path.Clean(has) == path.Clean(f.Asked.WorkDir) {
 			return &f.Agents.Value[i]
 		}
 	}

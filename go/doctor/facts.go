@@ -23,6 +23,7 @@ type Facts struct {
 	Engine    Seen[Engine]
 	Leftovers Seen[Leftovers]
 	Cgroups   Seen[Cgroups]
+	Systemd   Seen[string] // its version, where it answers
 	Kernel    Seen[Kernel]
 	Clock     Seen[Clock]
 	WorkDir   Seen[Disk]
