@@ -90,19 +90,30 @@ func TestSIGKILLIsNoWantOfMemory(t *testing.T) {
 	require.Empty(t, l.killed())
 }
 
+// busy is a service that takes all the CPU time it gets.
+func busy(name string) string {
+	return fmt.Sprintf("  %s: {image: dce-test/busybox, stop_grace_period: 0s, command: [sh, -c, 'while :; do :; done']}\n", name)
+}
+
+// cpus measures how many CPUs the task uses, over some seconds; rather too few than too many where the machine is busy.
+func (l *launched) cpus() float64 {
+	l.t.Helper()
+	since := time.Now()
+	used := l.number("cpuacct", "cpuacct.usage")
+	time.Sleep(4 * time.Second)
+	used = l.number("cpuacct", "cpuacct.usage") - used
+	share := float64(used) / float64(time.Since(since))
+	l.t.Logf("%.3f CPUs", share)
+	return share
+}
+
 // Two containers that would take all there is get what the task has, together.
 func TestTheCPUQuotaBindsTheSum(t *testing.T) {
 	const cpus = 0.2
-	busy := "  %s: {image: dce-test/busybox, stop_grace_period: 0s, command: [sh, -c, 'while :; do :; done']}\n"
-	l := launch(t, app{cpus: cpus, files: map[string]string{"compose.yaml": "services:\n" + fmt.Sprintf(busy, "one") + fmt.Sprintf(busy, "two")}})
+	l := launch(t, app{cpus: cpus, files: map[string]string{"compose.yaml": "services:\n" + busy("one") + busy("two")}})
 	l.await(mesos.TASK_RUNNING)
-	used := l.number("cpuacct", "cpuacct.usage")
 	throttled := l.number("cpu", "cpu.stat", "nr_throttled ")
-	since := time.Now()
-	time.Sleep(4 * time.Second)
-	share := float64(l.number("cpuacct", "cpuacct.usage")-used) / float64(time.Since(since))
-	t.Logf("%.3f CPUs", share)
-	require.LessOrEqual(t, share, 1.05*cpus)
+	require.LessOrEqual(t, l.cpus(), 1.05*cpus)
 	require.Greater(t, l.number("cpu", "cpu.stat", "nr_throttled "), throttled, "they wanted more")
 	l.kill()
 }
