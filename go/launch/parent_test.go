@@ -205,3 +205,26 @@ func TestTakeASlice(t *testing.T) {
 	var refused *tree.SystemdError
 	require.ErrorAs(t, err, &refused)
 }
+
+// On this machine, whose test is in no container of Mesos: a tree of our own, with the limits of all pods, removed after them.
+func TestTakeOnThisMachine(t *testing.T) {
+	var p parents
+	container := fmt.Sprintf("test-launch-%d", os.Getpid())
+	for pods := uint64(1); pods <= 2; pods++ {
+		at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, container, tree.Limits{Memory: 64 << 20, CPUs: 0.5, Quota: 0.5})
+		require.NoError(t, err, "this test makes cgroups on this machine: run it as root")
+		require.NoError(t, unbound)
+		require.Equal(t, "/dce/"+container, at.Path)
+		unbound, err = hierarchical(p.host, at, "require")
+		require.NoError(t, err)
+		require.NoError(t, unbound)
+		u, err := p.host.Usage(at.Path)
+		require.NoError(t, err)
+		require.Equal(t, pods*64<<20, u.Memory.Limit)
+		require.Equal(t, float64(pods)*0.5, u.CPU.Limit)
+	}
+	require.NoError(t, p.remove(context.Background()))
+	there, err := p.host.Exists("/dce/" + container)
+	require.NoError(t, err)
+	require.False(t, there)
+}
