@@ -17,6 +17,7 @@ import (
 // The defaults of Options, which are Mesos' own where it has any (src/slave/flags.cpp).
 const (
 	DefaultPatience    = 5 * time.Second
+	defaultAge         = 10 * time.Second // that of `dce reap`
 	defaultCgroupsRoot = "mesos"
 	defaultWorkDir     = "/var/lib/mesos"
 	defaultRuntimeDir  = "/var/run/mesos"
@@ -35,6 +36,7 @@ type Options struct {
 	Self        string   // this program
 
 	Patience time.Duration  // of each look; default DefaultPatience
+	Age      time.Duration  // what is younger is not taken for left behind: it may be coming to life; default 10s
 	Proc     string         // default "/proc"
 	Cgroups  cgroup.Options // where the cgroups are
 	Environ  []string       // of this process; default os.Environ()
@@ -45,7 +47,7 @@ func Run(ctx context.Context, o Options) Report { return Decide(Gather(ctx, o)) 
 
 // Gather looks. What can't be seen is an error in the facts.
 func Gather(ctx context.Context, o Options) Facts {
-	o.Patience, o.Proc = cmp.Or(o.Patience, DefaultPatience), cmp.Or(o.Proc, "/proc")
+	o.Age, o.Patience, o.Proc = cmp.Or(o.Age, defaultAge), cmp.Or(o.Patience, DefaultPatience), cmp.Or(o.Proc, "/proc")
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}

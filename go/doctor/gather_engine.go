@@ -12,9 +12,6 @@ import (
 	"github.com/dce-go/dce/go/reaper"
 )
 
-// grace is for pods that are just being created, as with `dce reap`.
-const grace = 10 * time.Second
-
 // gatherEngine asks the engine, and then what only it knows.
 func gatherEngine(ctx context.Context, f *Facts, o Options) {
 	f.Leftovers.Err, f.DockerDir.Err = errNoEngine, errNoEngine
@@ -85,7 +82,7 @@ func findLeftovers(ctx context.Context, docker *engine.Docker, o Options) (Lefto
 		return out, err
 	}
 	for _, scope := range scopes {
-		m := reaper.Match{Scope: scope, CgroupRoots: cgroupRoots(o), Grace: grace}
+		m := reaper.Match{Scope: scope, CgroupRoots: cgroupRoots(o), Grace: o.Age}
 		s := reaper.Sweeper{Engine: docker, Cgroups: host, Attempt: o.Patience,
 			Live: func(ctx context.Context, seen reaper.Observed) (reaper.Live, error) {
 				return reaper.LiveRuns(ctx, o.Proc, host, m, seen)
