@@ -184,7 +184,7 @@ cpu: {cfs_quota: 0.5, cfs: true}
 		`DCE_LOG_LEVLE: there is no such setting, did you mean DCE_LOG_LEVEL?`,
 		`DCE_POD_KIND: "a,b" is not one of service, job`,
 		"DCE_XYZ_UVW: there is no such setting, the table in README.md lists them all",
-		`label dce.pids.limit: 4194305 processes are more than Linux can have: write at most 4194304, or 0 for no limit`,
+		`label dce.pids.limit: 4194305 are more than Linux can have: write at most 4194304, or 0 for no limit`,
 		`label dce.pod.kid: there is no such setting, did you mean dce.pod.kind?`,
 		`label dce.pod.kind: "" is not one of service, job`,
 		`label dce.pod.share: "" is not one of net, ipc, pid`,
@@ -213,6 +213,15 @@ func TestFilesThatAreWrong(t *testing.T) {
 	}
 	_, err := Load(Input{Files: []string{dir}})
 	require.ErrorContains(t, err, dir+": it can't be read: is a directory")
+	for v, fails := range map[string]string{"0": "", "15": "15 are fewer than the start of a container takes: write at least 16", "16": "", "-1": "no whole number", "1e3": "no whole number"} {
+		_, err := Load(Input{Labels: map[string]string{"dce.pids.limit": v}})
+		if fails == "" {
+			require.NoError(t, err, v)
+			continue
+		}
+		require.ErrorContains(t, err, "label dce.pids.limit: ", v)
+		require.ErrorContains(t, err, fails, v)
+	}
 	for _, fine := range []string{"", "# nothing\n", "---\n", "null\n", "{}", "compose.files: []", "log: &l {level: &v debug}\npod: {kind: job}\n"} {
 		_, err := Load(Input{Files: []string{write(t, "dce.yaml", fine)}})
 		require.NoError(t, err, fine)
@@ -243,7 +252,7 @@ func TestValuesReadBack(t *testing.T) {
 			case k.Type == Duration:
 				labels[k.Label()] = time.Duration(rapid.Int64Range(0, 1<<60).Draw(t, k.Name)).String()
 			case k.Type == Number:
-				labels[k.Label()] = strconv.Itoa(rapid.IntRange(0, mostPids).Draw(t, k.Name))
+				labels[k.Label()] = strconv.Itoa(rapid.IntRange(leastPids, mostPids).Draw(t, k.Name))
 			case k.Type == Bool:
 				labels[k.Label()] = rapid.SampledFrom([]string{"true", "false"}).Draw(t, k.Name)
 			case len(k.Choices) > 0:

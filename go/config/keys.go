@@ -104,7 +104,7 @@ var keys = []Key{
 		field: func(c *Config) any { return &c.CPU.CFSQuota },
 	}, {
 		Name: "pids.limit", Type: Number, Default: "0",
-		Doc:   "How many processes and threads the containers of the pod may have together; 0 for no limit.",
+		Doc:   "How many processes and threads the containers of the pod may have together, at least 16; 0 for no limit.",
 		field: func(c *Config) any { return &c.Pids.Limit }, check: pidsLimit,
 	}, {
 		Name: "cgroup.use_hierarchy", Type: Choice, Choices: []string{"enforce", "require", "warn", "off"}, Default: "enforce",

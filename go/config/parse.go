@@ -106,14 +106,22 @@ func parseNumber(v string) (uint64, error) {
 	return n, nil
 }
 
-// mostPids is the most that a Linux host can have (include/linux/threads.h, PID_MAX_LIMIT).
-const mostPids = 4 << 20
+// Bounds of pids.limit: what a container's start takes for a moment, with room (runc's own threads), and what a Linux host can have
+// (include/linux/threads.h, PID_MAX_LIMIT).
+const (
+	leastPids = 16
+	mostPids  = 4 << 20
+)
 
 func pidsLimit(v string) error {
-	if n, err := parseNumber(v); err != nil {
+	n, err := parseNumber(v)
+	switch {
+	case err != nil:
 		return err
-	} else if n > mostPids {
-		return fmt.Errorf("%s processes are more than Linux can have: write at most %d, or 0 for no limit", v, mostPids)
+	case n > 0 && n < leastPids:
+		return fmt.Errorf("%s are fewer than the start of a container takes: write at least %d, or 0 for no limit", v, leastPids)
+	case n > mostPids:
+		return fmt.Errorf("%s are more than Linux can have: write at most %d, or 0 for no limit", v, mostPids)
 	}
 	return nil
 }

@@ -65,6 +65,21 @@ func allow(spec engine.PodSpec, task grant, check string, log logrus.FieldLogger
 	return err
 }
 
+// pidsPerStart is about what the start of one container takes for a moment: threads of the container runtime.
+const pidsPerStart = 8
+
+// checkPids warns of a limit of processes that containers may not even start under: they do so side by side.
+func checkPids(spec engine.PodSpec, limit uint64, log logrus.FieldLogger) {
+	n := len(spec.Services)
+	if spec.Infra != nil {
+		n++
+	}
+	if limit > 0 && limit < uint64(n*pidsPerStart) {
+		log.Warnf("pids.limit is %d, and the pod has %d containers, each of which takes some %d processes and threads for a moment when it is started: "+
+			"starts may fail; %d would be safe.", limit, n, pidsPerStart, n*pidsPerStart)
+	}
+}
+
 // sums are the limits of one kind.
 type sums struct {
 	names    []string

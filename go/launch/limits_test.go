@@ -61,3 +61,16 @@ func TestCheckLimits(t *testing.T) {
 		})
 	}
 }
+
+func TestCheckPids(t *testing.T) {
+	spec := engine.PodSpec{Infra: &engine.ContainerSpec{}, Services: make([]engine.ContainerSpec, 3)}
+	for limit, warned := range map[uint64]bool{0: false, 31: true, 32: false, 100: false} {
+		log, said := test.NewNullLogger()
+		checkPids(spec, limit, log)
+		require.Equal(t, warned, len(said.AllEntries()) == 1, limit)
+		if warned {
+			require.Contains(t, said.LastEntry().Message, "pids.limit is 31, and the pod has 4 containers")
+			require.Contains(t, said.LastEntry().Message, "32 would be safe")
+		}
+	}
+}

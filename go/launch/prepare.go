@@ -57,6 +57,7 @@ func (l *Launcher) prepare(ctx context.Context, o *order) (pod.Ready, error) {
 	if err := allow(spec, has, cfg.Limits.Check, o.log); err != nil {
 		return pod.Ready{}, err
 	}
+	checkPids(spec, cfg.Pids.Limit, o.log)
 	class, err := applyQoS(spec, has, cfg.QoS, o.score, o.log)
 	if err != nil {
 		return pod.Ready{}, err
