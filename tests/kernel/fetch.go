@@ -24,11 +24,6 @@ func Image(ctx context.Context, checkout, suite, series string) (string, error) 
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	for _, program := range []string{"apt-get", "apt-cache", "dpkg-deb"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "", fmt.Errorf("the kernel %s comes from Debian's packages and there is no %s here: use Debian, or put a kernel at %s", series, program, file)
-		}
-	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return "", err
 	}
@@ -37,6 +32,24 @@ func Image(ctx context.Context, checkout, suite, series string) (string, error) 
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	deb, err := Package(ctx, dir, suite, series)
+	if err != nil {
+		return "", fmt.Errorf("%w; or put a kernel at %s", err, file)
+	}
+	tmp := filepath.Join(dir, "vmlinuz")
+	if err := unpack(ctx, deb, tmp); err != nil {
+		return "", err
+	}
+	return file, os.Rename(tmp, file)
+}
+
+// Package downloads Debian's package of such a kernel, with its modules, into a folder, and returns its path there.
+func Package(ctx context.Context, dir, suite, series string) (string, error) {
+	for _, program := range []string{"apt-get", "apt-cache", "dpkg-deb"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", fmt.Errorf("the kernel %s comes from Debian's packages and there is no %s here: use Debian", series, program)
+		}
+	}
 	sources, err := otherSuite("/etc", suite)
 	if err != nil {
 		return "", err
@@ -72,11 +85,7 @@ func Image(ctx context.Context, checkout, suite, series string) (string, error) 
 	if err != nil || len(debs) != 1 {
 		return "", fmt.Errorf("apt-get download %s left %v: %w", name, debs, err)
 	}
-	tmp := filepath.Join(dir, "vmlinuz")
-	if err := unpack(ctx, debs[0], tmp); err != nil {
-		return "", err
-	}
-	return file, os.Rename(tmp, file)
+	return debs[0], nil
 }
 
 // otherSuite returns the machine's sources of Debian packages by file name, with another suite in place of its own. Updates and

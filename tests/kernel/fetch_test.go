@@ -37,3 +37,20 @@ func TestNewestFirst(t *testing.T) {
 	require.Equal(t, []string{"linux-image-5.10.0-46-x", "linux-image-5.10.0-9-x"},
 		newestFirst("linux-image-5.10.0-9-x - Linux\nlinux-image-5.10.0-46-x - Linux\nlinux-image - other\n"))
 }
+
+func TestMirrorOf(t *testing.T) {
+	for _, c := range []struct {
+		content      string
+		deb822       bool
+		uri, keyring string
+	}{
+		{"deb http://s/security bookworm-security main\ndeb http://m/debian bookworm main", false, "http://m/debian", ""},
+		{"deb [arch=amd64 signed-by=/k] http://m/debian bookworm main", false, "http://m/debian", "/k"},
+		{"deb http://s/security bookworm-security main", false, "", ""},
+		{"Types: deb\nURIs: http://s\nSuites: bookworm-security\n\nTypes: deb\n# old\nURIs: http://m/debian http://n\nSuites: bookworm\nSigned-By: /k", true, "http://m/debian", "/k"},
+		{"Types: deb\nURIs: http://m/debian\nSuites: bookworm\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----", true, "http://m/debian", ""},
+	} {
+		uri, keyring := mirrorOf(c.content, c.deb822, "bookworm")
+		require.Equal(t, []string{c.uri, c.keyring}, []string{uri, keyring}, c.content)
+	}
+}
