@@ -65,6 +65,22 @@ func Load(ctx context.Context, cli client.APIClient, checkout string) ([]string,
 	return loaded, nil
 }
 
+// Archive writes an image as `docker import` takes it, for an engine that can't be reached from here, and returns the lines of
+// a Dockerfile that belong to it.
+func Archive(ctx context.Context, checkout, ref string, to io.Writer) (changes []string, err error) {
+	for _, r := range recipes {
+		if r.Ref != ref {
+			continue
+		}
+		t, err := r.Tree(ctx, checkout)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", ref, err)
+		}
+		return r.Changes, t.write(to)
+	}
+	return nil, fmt.Errorf("there is no image %s to be made", ref)
+}
+
 func (r recipe) hash(t tree) string {
 	description, err := json.Marshal([]any{r.Ref, r.Changes, t})
 	if err != nil {
