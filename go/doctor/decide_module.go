@@ -15,9 +15,6 @@ import (
 	"github.com/dce-go/dce/go/core"
 )
 
-// abiVersion is DCE_CORE_ABI_VERSION of cgo-bridge/dcecore.h, with which this program was released.
-const abiVersion = 1
-
 // coreFunctions are what the module binds (module-cpp/loader.cpp).
 var coreFunctions = []string{"dce_core_abi_version", "dce_core_open", "dce_core_submit", "dce_core_close", "dce_core_free"}
 
@@ -203,10 +200,7 @@ func moduleCore(f Facts) Finding {
 			l := f.Modules.Value.Cores[file]
 			found := loadable(file, l)
 			lacks := slices.DeleteFunc(slices.Clone(coreFunctions), func(s string) bool { return l.Value.Symbols[s] })
-			wants := uint32(abiVersion)
-			if v := e.File.Value.Version; v != nil {
-				wants = *v
-			}
+			wants := e.File.Value.Version
 			switch {
 			case found.Level != OK:
 				if found.Level == Fail {
@@ -215,12 +209,12 @@ func moduleCore(f Facts) Finding {
 				p.add(found)
 			case len(lacks) > 0:
 				p.add(fail(install, "%s is no core of dce: it lacks %s", file, strings.Join(lacks, ", ")))
-			case l.Value.Version == nil:
-				p.add(unknown(install, "%s does not say which version of the interface it has", file))
-			case *l.Value.Version != wants:
-				p.add(fail(install, "%s has version %d of the interface, and %s needs %d", file, *l.Value.Version, e.Path, wants))
+			case l.Value.Version == nil || wants == nil:
+				p.add(unknown("build both again", "%s (%s) and %s (%s) don't both say which version of the interface they have", file, said(l.Value.Version), e.Path, said(wants)))
+			case *l.Value.Version != *wants:
+				p.add(fail(install, "%s has version %d of the interface, and %s needs %d", file, *l.Value.Version, e.Path, *wants))
 			default:
-				fine[fmt.Sprintf("%s, version %d of the interface", file, wants)] = true
+				fine[fmt.Sprintf("%s, version %d of the interface", file, *wants)] = true
 			}
 		}
 	}
@@ -228,6 +222,13 @@ func moduleCore(f Facts) Finding {
 		return p.or(ok("no module of dce, so none is needed"))
 	}
 	return p.or(ok("%s", strings.Join(slices.Sorted(maps.Keys(fine)), "; ")))
+}
+
+func said(version *uint32) string {
+	if version == nil {
+		return "nothing"
+	}
+	return fmt.Sprint(*version)
 }
 
 // moduleParameters says what our modules refuse to load with, and what does not fit the agent.

@@ -21,7 +21,7 @@ import (
 // healthy is a host on which nothing is wrong: an agent with the module, Docker, cgroup v1.
 func healthy() Facts {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	version := uint32(abiVersion)
+	version := uint32(2)
 	const so, coreSO = "/usr/lib/mesos/modules/libmesos_dce.so", "/usr/lib/mesos/modules/libdcecore.so"
 	library := Library{Path: so, Machine: machine(), Class: elf.ELFCLASS64, Shared: true, Version: &version, Mesos: "1.11.0",
 		Symbols: map[string]bool{hookName: true, isolatorName: true}}
@@ -217,12 +217,9 @@ var wrongs = []wrong{
 	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Err = errMissing }) }, Fail, "there is no file /usr/lib/mesos/modules/libdcecore.so|in the parameter core"},
 	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Value.Flaw = "it is truncated" }) }, Fail, "libdcecore.so can't be loaded: it is truncated"},
 	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { delete(l.Value.Symbols, "dce_core_submit") }) }, Fail, "no core of dce: it lacks dce_core_submit"},
-	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Value.Version = new(uint32(7)) }) }, Fail, "version 7 of the interface, and /usr/lib/mesos/modules/libmesos_dce.so needs 1|belongs to the module"},
-	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Value.Version = nil }) }, Unknown, "does not say which version"},
-	{"module-core", func(f *Facts) {
-		f.entry().File.Value.Version = nil
-		f.core(func(l *Seen[Library]) { l.Value.Version = new(uint32(7)) })
-	}, Fail, "needs 1"},
+	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Value.Version = new(uint32(7)) }) }, Fail, "version 7 of the interface, and /usr/lib/mesos/modules/libmesos_dce.so needs 2|belongs to the module"},
+	{"module-core", func(f *Facts) { f.core(func(l *Seen[Library]) { l.Value.Version = nil }) }, Unknown, "libdcecore.so (nothing)|libmesos_dce.so (2)|build both again"},
+	{"module-core", func(f *Facts) { f.entry().File.Value.Version = nil }, Unknown, "libdcecore.so (2)|libmesos_dce.so (nothing)"},
 	{"module-core", func(f *Facts) { f.entry().Modules = []Module{{Name: "other"}} }, OK, "none is needed"},
 	{"module-core", func(f *Facts) { f.Modules = Seen[Modules]{} }, OK, "nothing to look at"},
 

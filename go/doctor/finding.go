@@ -66,7 +66,9 @@ func (p *problems) or(fine Finding) Finding {
 		if f.Level != worst {
 			continue
 		}
-		saw = append(saw, f.Saw)
+		if !slices.Contains(saw, f.Saw) {
+			saw = append(saw, f.Saw)
+		}
 		if f.Fix != "" && !slices.Contains(fixes, f.Fix) {
 			fixes = append(fixes, f.Fix)
 		}

@@ -406,3 +406,18 @@ func TestAnAddressThatIsNone(t *testing.T) {
 	require.Contains(t, engineAnswers(f).String(), "use unix:///path")
 	require.False(t, errors.Is(f.Engine.Err, errNoEngine))
 }
+
+// What this package knows of the module and the core is what their sources say.
+func TestNamesAreThoseOfTheSources(t *testing.T) {
+	header, err := os.ReadFile("../../cgo-bridge/dcecore.h")
+	require.NoError(t, err)
+	require.Contains(t, string(header), "extern const uint32_t "+coreVersion+";")
+	for _, f := range coreFunctions {
+		require.Contains(t, string(header), " "+f+"(")
+	}
+	module, err := os.ReadFile("../../module-cpp/module.cpp")
+	require.NoError(t, err)
+	for _, name := range []string{" " + hookName + "(", " " + isolatorName + "(", " " + moduleVersion + " = DCE_CORE_ABI_VERSION;", " " + moduleMesos + "[] = MESOS_VERSION;"} {
+		require.Contains(t, string(module), name)
+	}
+}

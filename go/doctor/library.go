@@ -44,8 +44,8 @@ func ReadLibrary(path string) (Library, error) {
 	}
 	l.Machine, l.Class, l.Shared = f.Machine, f.Class, f.Type == elf.ET_DYN
 	for _, p := range f.Progs {
-		if p.Filesz > 0 && p.Off+p.Filesz > uint64(info.Size()) {
-			l.Flaw = fmt.Sprintf("it is truncated: it has %d bytes of at least %d", info.Size(), p.Off+p.Filesz)
+		if size := uint64(info.Size()); p.Filesz > size || p.Off > size-p.Filesz {
+			l.Flaw = fmt.Sprintf("it is truncated: it has %d bytes, and a segment of %d at %d", size, p.Filesz, p.Off)
 			return l, nil
 		}
 	}
