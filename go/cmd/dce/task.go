@@ -77,8 +77,15 @@ func taskLabels(f runFlags, p project) (map[string]string, error) {
 		}
 		out[key] = value
 	}
+	// --cpus is a hard limit, also where the embedded agent does not make the pod's cgroup: in a slice of systemd.
+	if _, said := out[quotaLabel]; !said {
+		out[quotaLabel] = "true"
+	}
 	return out, nil
 }
+
+// quotaLabel binds the pod to the task's CPUs.
+const quotaLabel = "dce.cpu.cfs_quota"
 
 // executorEnv is the environment of the executor's command: what leads to the Docker engine and its registries, dce's own
 // settings, and what the user names. Mesos' variables are the agent's to give, and the cgroup's the agent module's.

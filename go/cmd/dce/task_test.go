@@ -32,7 +32,10 @@ func TestATaskIsWhatASchedulerWouldSend(t *testing.T) {
 func TestLabels(t *testing.T) {
 	got, err := taskLabels(runFlags{job: true, labels: []string{"a=b=c", "empty="}}, project{files: []string{"x.yml", "y.yml"}})
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"fileName": "x.yml,y.yml", "dce.pod.kind": "job", "a": "b=c", "empty": ""}, got)
+	require.Equal(t, map[string]string{"fileName": "x.yml,y.yml", "dce.pod.kind": "job", "dce.cpu.cfs_quota": "true", "a": "b=c", "empty": ""}, got)
+	got, err = taskLabels(runFlags{labels: []string{"dce.cpu.cfs_quota=false"}}, project{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"dce.cpu.cfs_quota": "false"}, got)
 	_, err = taskLabels(runFlags{labels: []string{"a"}}, project{})
 	bad(t, err, "write it like key=value")
 	_, err = taskLabels(runFlags{job: true, labels: []string{"dce.pod.kind=service"}}, project{})
