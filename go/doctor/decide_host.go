@@ -182,7 +182,7 @@ func executor(f Facts) Finding {
 		return warn("install it beside dce or in PATH, or have each task fetch it", "dce-executor is neither beside dce nor in PATH")
 	case missing(err):
 		return fail("name the program with --executor", "there is no file %s", f.Asked.Executor)
-	case err != nil && f.Executor.Value.Mode == 0:
+	case denied(err):
 		return f.notSeen(err)
 	case err != nil:
 		return fail(build, "%v", err)
@@ -190,8 +190,8 @@ func executor(f Facts) Finding {
 		return fail("chmod 755 "+p.Path, "%s may not be executed (mode %03o)", p.Path, p.Mode)
 	case p.Machine != machine():
 		return fail(build+" on this kind of machine", "%s is for another machine (%v)", p.Path, p.Machine)
-	case p.Main != "" && !strings.HasSuffix(p.Main, "/go/cmd/dce-executor"):
-		return fail("name dce's with --executor", "%s is another program (%s)", p.Path, p.Main)
+	case !strings.HasSuffix(p.Main, "/go/cmd/dce-executor"): // Go writes it into every program, also without symbols
+		return fail("name dce's with --executor", "%s is another program%s", p.Path, strings.TrimSuffix(" ("+p.Main+")", " ()"))
 	case !p.Static:
 		return warn("build it with make build, which links it statically", "%s needs shared libraries, which a sandbox on another host may lack", p.Path)
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker/docker/api/types/versions"
+
 	"github.com/dce-go/dce/go/core"
 )
 
@@ -53,9 +55,14 @@ func others(agents []Agent) string {
 // none is the finding of the checks about modules where there are none.
 func (f Facts) none() (Finding, bool) {
 	if f.Modules.Err != nil {
-		return f.notSeen(f.Modules.Err), true
+		return unknown("see modules", "not known, because the modules JSON can't be read"), true
 	}
-	return ok("nothing to look at: no modules JSON"), len(f.Modules.Value.entries()) == 0
+	for _, m := range f.Modules.Value.Manifests {
+		if m.Err != nil && len(f.Modules.Value.entries()) == 0 {
+			return unknown("see modules", "not known, because %s can't be read", m.Source), true
+		}
+	}
+	return ok("nothing to look at: no library is named"), len(f.Modules.Value.entries()) == 0
 }
 
 func modules(f Facts) Finding {
@@ -71,6 +78,9 @@ func modules(f Facts) Finding {
 		sources = append(sources, m.Source)
 		if m.Err != nil {
 			p.add(fail("mend it: the agent does not start", "%s: %v", m.Source, trimmed(m.Err, m.Source)))
+		}
+		if m.Strange != nil {
+			p.add(warn("correct it", "%s: %s, which Mesos passes over", m.Source, strings.TrimPrefix(m.Strange.Error(), "json: ")))
 		}
 		for _, e := range m.Libraries {
 			for _, module := range e.Modules {
@@ -119,7 +129,7 @@ func moduleLibraries(f Facts) Finding {
 			p.add(warn("give its absolute path as \"file\"", "%s is looked for by the dynamic linker in the agent's own way", e.Path))
 			continue
 		}
-		if found := loadable(e.Path, e.File); found.Level != OK {
+		if found := f.loadable(e.Path, e.File); found.Level != OK {
 			p.add(found)
 		} else {
 			fine = append(fine, e.Path)
@@ -128,8 +138,8 @@ func moduleLibraries(f Facts) Finding {
 	return p.or(ok("%s", strings.Join(fine, ", ")))
 }
 
-// loadable says whether the dynamic linker would take a library. What it needs itself is not looked for.
-func loadable(file string, l Seen[Library]) Finding {
+// loadable says whether the dynamic linker would take a library. Of what it needs itself only the C library is looked at.
+func (f Facts) loadable(file string, l Seen[Library]) Finding {
 	const again = "install it again: the agent does not start without it"
 	switch {
 	case missing(l.Err):
@@ -144,6 +154,8 @@ func loadable(file string, l Seen[Library]) Finding {
 		return fail("install the one for this machine", "%s is for another machine (%v, %v)", file, l.Value.Machine, l.Value.Class)
 	case !l.Value.Shared:
 		return fail(again, "%s is no shared library", file)
+	case f.Modules.Value.CLibrary != "" && l.Value.Needs != "" && versions.LessThan(f.Modules.Value.CLibrary, l.Value.Needs):
+		return fail("build it on this distribution or an older one", "%s needs glibc %s, and this host has %s", file, l.Value.Needs, f.Modules.Value.CLibrary)
 	}
 	return ok("%s", file)
 }
@@ -162,7 +174,7 @@ func moduleNames(f Facts) Finding {
 	var p problems
 	var fine []string
 	for _, e := range f.Modules.Value.entries() {
-		if loadable(e.Path, e.File).Level != OK {
+		if f.loadable(e.Path, e.File).Level != OK {
 			continue // said already
 		}
 		for _, m := range e.Modules {
@@ -198,7 +210,7 @@ func moduleCore(f Facts) Finding {
 				continue
 			}
 			l := f.Modules.Value.Cores[file]
-			found := loadable(file, l)
+			found := f.loadable(file, l)
 			lacks := slices.DeleteFunc(slices.Clone(coreFunctions), func(s string) bool { return l.Value.Symbols[s] })
 			wants := e.File.Value.Version
 			switch {
@@ -346,7 +358,7 @@ func goRuntime(f Facts) Finding {
 	case a != nil && a.MapsErr != nil:
 		return f.notSeen(a.MapsErr)
 	case f.Modules.Err != nil:
-		return f.notSeen(f.Modules.Err)
+		return unknown("see modules", "not known, because the modules JSON can't be read")
 	}
 	return ok("none in the agent but that of dce's core")
 }

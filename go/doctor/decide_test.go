@@ -193,6 +193,7 @@ var wrongs = []wrong{
 	{"modules", func(f *Facts) { f.Modules = Seen[Modules]{} }, Warn, "no modules JSON|--modules|dce reap"},
 	{"modules", func(f *Facts) { f.Modules.Err = errMissing }, Fail, "/nowhere|--modules_dir"},
 	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Err = errors.New("line 3: what") }, Fail, "/etc/mesos/modules/dce.json: line 3: what|mend it"},
+	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Strange = errors.New(`json: unknown field "module"`) }, Warn, `dce.json: unknown field "module", which Mesos passes over|correct`},
 	{"modules", func(f *Facts) { f.entry().Modules = f.entry().Modules[:1] }, Warn, "no " + isolatorName + "|add it"},
 	{"modules", func(f *Facts) { f.entry().Modules = f.entry().Modules[1:] }, Warn, "no " + hookName + "|add it"},
 	{"modules", func(f *Facts) { f.entry().Modules = []Module{{Name: "other"}} }, Warn, "neither " + hookName},
@@ -201,12 +202,18 @@ var wrongs = []wrong{
 	{"modules", func(f *Facts) { f.Agents.Value[0].Flags["isolation"] = "cgroups/mem" }, Warn, "not in --isolation=cgroups/mem|last"},
 
 	{"module-libraries", func(f *Facts) { f.Modules = Seen[Modules]{} }, OK, "nothing to look at"},
-	{"module-libraries", func(f *Facts) { f.Modules.Err = errMissing }, Unknown, "/nowhere"},
+	{"module-libraries", func(f *Facts) { f.Modules.Err = errMissing }, Unknown, "can't be read|see modules"},
+	{"module-libraries", func(f *Facts) {
+		f.Modules.Value.Manifests = []Manifest{{Source: "/m.json", Err: errMissing}}
+	}, Unknown, "/m.json can't be read|see modules"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Err = errMissing }, Fail, "there is no file /usr/lib/mesos/modules/libmesos_dce.so|correct the path"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Err = errDenied }, Unknown, "libmesos_dce.so may not be read|root"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Err = errors.New("input/output error") }, Fail, "input/output error|again"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Value.Flaw = "it is truncated" }, Fail, "it is truncated|install it again"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Value.Machine = elf.EM_SPARC }, Fail, "another machine (EM_SPARC|for this machine"},
+	{"module-libraries", func(f *Facts) { f.entry().File.Value.Needs, f.Modules.Value.CLibrary = "2.34", "2.9" }, Fail, "needs glibc 2.34, and this host has 2.9|older"},
+	{"module-libraries", func(f *Facts) { f.entry().File.Value.Needs, f.Modules.Value.CLibrary = "2.34", "2.34" }, OK, "libmesos_dce.so"},
+	{"module-libraries", func(f *Facts) { f.entry().File.Value.Needs, f.Modules.Value.CLibrary = "2.34", "" }, OK, "libmesos_dce.so"},
 	{"module-libraries", func(f *Facts) { f.entry().File.Value.Shared = false }, Fail, "no shared library"},
 	{"module-libraries", func(f *Facts) { f.entry().Path = "libmesos_dce.so" }, Warn, "dynamic linker|absolute path"},
 
@@ -246,7 +253,7 @@ var wrongs = []wrong{
 		f.Agents.Value[0].Programs = append(f.Agents.Value[0].Programs, GoProgram{"/y.so", "go1.20", "example.com/y"})
 	}, Warn, "/y.so (go1.20, in the agent, process 7)"},
 	{"go-runtime", func(f *Facts) { f.Agents.Value[0].MapsErr = errDenied; f.User = 5 }, Unknown, "user 5|as root"},
-	{"go-runtime", func(f *Facts) { f.Modules.Err = errMissing }, Unknown, "/nowhere"},
+	{"go-runtime", func(f *Facts) { f.Modules.Err = errMissing }, Unknown, "see modules"},
 
 	{"executor", func(f *Facts) { f.Executor = Seen[Program]{Err: fs.ErrNotExist} }, Warn, "neither beside dce nor in PATH|fetch it"},
 	{"executor", func(f *Facts) {
@@ -258,6 +265,7 @@ var wrongs = []wrong{
 	{"executor", func(f *Facts) { f.Executor.Value.Mode = 0o644 }, Fail, "mode 644|chmod 755"},
 	{"executor", func(f *Facts) { f.Executor.Value.Machine = elf.EM_SPARC }, Fail, "another machine (EM_SPARC"},
 	{"executor", func(f *Facts) { f.Executor.Value.Main = "example.com/x" }, Fail, "another program (example.com/x)"},
+	{"executor", func(f *Facts) { f.Executor.Value.Main = "" }, Fail, "/usr/local/bin/dce-executor is another program;"},
 	{"executor", func(f *Facts) { f.Executor.Value.Static = false }, Warn, "shared libraries|statically"},
 
 	{"settings", func(f *Facts) { f.Settings.Err = errors.New("DCE_X is unknown") }, Fail, "DCE_X is unknown|mend it"},

@@ -52,6 +52,7 @@ type GoProgram struct {
 // Settings are those of dce.yaml and the environment that executors of this host begin with.
 type Settings struct {
 	EngineHost   string
+	EngineFrom   string // who said so, for people
 	UseHierarchy string
 }
 
@@ -141,12 +142,14 @@ type Program struct {
 type Modules struct {
 	Manifests []Manifest
 	Cores     map[string]Seen[Library] // by path
+	CLibrary  string                   // the version of glibc that this host has, "" where it was not found
 }
 
 // Manifest is one modules JSON.
 type Manifest struct {
 	Source    string // file, or who gave the JSON
 	Err       error
+	Strange   error // what Mesos passes over in it
 	Libraries []Entry
 }
 
@@ -175,6 +178,7 @@ type Library struct {
 	Flaw    string // why the file can't be whole, "" where it is
 	Symbols map[string]bool
 	Version *uint32 // of the core's interface: dce_core_abi or dce_module_abi
+	Needs   string  // the version of glibc that it needs at least, "" for any
 	Mesos   string  // the version that a module was compiled for: dce_module_mesos
 	Go      *GoProgram
 }

@@ -115,5 +115,5 @@ func goLibraries(dir string) ([]GoProgram, error) {
 // readSettings reads what executors of this host begin with, before the task's own files and labels.
 func readSettings(environ []string) (Settings, error) {
 	c, err := config.Load(config.Input{Files: config.DefaultFiles("")[:1], Environ: environ})
-	return Settings{EngineHost: c.Engine.Host, UseHierarchy: c.Cgroup.UseHierarchy}, err
+	return Settings{EngineHost: c.Engine.Host, EngineFrom: c.Source("engine.host").String(), UseHierarchy: c.Cgroup.UseHierarchy}, err
 }

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -15,9 +14,12 @@ import (
 // gatherEngine asks the engine, and then what only it knows.
 func gatherEngine(ctx context.Context, f *Facts, o Options) {
 	f.Leftovers.Err, f.DockerDir.Err = errNoEngine, errNoEngine
-	where := engine.ConnectOptions{Host: cmp.Or(o.DockerHost, f.Settings.Value.EngineHost), Timeout: o.Patience}
+	where := engine.ConnectOptions{Host: o.DockerHost, HostFrom: "--docker-host", Timeout: o.Patience}
+	if where.Host == "" {
+		where.Host, where.HostFrom = f.Settings.Value.EngineHost, f.Settings.Value.EngineFrom
+	}
 	host, source, err := engine.Locate(where)
-	if f.Engine.Value = (Engine{Host: host, Source: named(source, o, f.Settings.Value)}); err != nil {
+	if f.Engine.Value = (Engine{Host: host, Source: source}); err != nil {
 		f.Engine.Err = err
 		return
 	}
@@ -36,17 +38,6 @@ func gatherEngine(ctx context.Context, f *Facts, o Options) {
 	}
 	look(ctx, &g, o.Patience, "what dead executors left", &f.Leftovers, func(ctx context.Context) (Leftovers, error) { return findLeftovers(ctx, docker, o) })
 	g.Wait()
-}
-
-// named says who named the engine, where the engine package only knows that somebody did.
-func named(source string, o Options, s Settings) string {
-	switch {
-	case o.DockerHost != "":
-		return "--docker-host"
-	case s.EngineHost != "":
-		return "the setting engine.host"
-	}
-	return source
 }
 
 type answered struct {

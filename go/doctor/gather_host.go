@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -164,8 +165,12 @@ func readProgram(where string) (Program, error) {
 	}
 	p.Mode = uint32(info.Mode().Perm())
 	f, err := elf.Open(where)
+	var format *elf.FormatError
+	if errors.As(err, &format) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return p, fmt.Errorf("%s is no program", where)
+	}
 	if err != nil {
-		return p, fmt.Errorf("%s is no program: %w", where, err)
+		return p, err
 	}
 	defer f.Close()
 	p.Machine, p.Static = f.Machine, true

@@ -18,8 +18,7 @@ const (
 	coreKey      = "core"
 )
 
-// manifestJSON is mesos.Modules (include/mesos/module/module.proto). Mesos ignores keys that it does not know; here they are
-// refused, because they are not what the operator meant.
+// manifestJSON is mesos.Modules (include/mesos/module/module.proto).
 type manifestJSON struct {
 	Libraries []struct {
 		File    string `json:"file"`
@@ -35,7 +34,7 @@ type manifestJSON struct {
 }
 
 func readModules(o Options) (Modules, error) {
-	out := Modules{Cores: map[string]Seen[Library]{}}
+	out := Modules{Cores: map[string]Seen[Library]{}, CLibrary: cLibrary(onPath("libc.so.6"))}
 	files := o.Modules
 	if o.ModulesDir != "" {
 		entries, err := os.ReadDir(o.ModulesDir) // sorted, as Mesos loads them (src/module/manager.cpp, load)
@@ -70,9 +69,10 @@ func readManifest(given string) Manifest {
 		return m
 	}
 	var parsed manifestJSON
-	if m.Err = decode(text, &parsed); m.Err != nil {
+	if m.Err = decode(text, &parsed, false); m.Err != nil {
 		return m
 	}
+	m.Strange = decode(text, new(manifestJSON), true) // Mesos passes over keys that it does not know
 	for i, library := range parsed.Libraries {
 		e := Entry{Path: library.File}
 		if e.Path == "" && library.Name != "" {
@@ -96,9 +96,11 @@ func readManifest(given string) Manifest {
 	return m
 }
 
-func decode(text []byte, to any) error {
+func decode(text []byte, to any, strict bool) error {
 	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.DisallowUnknownFields()
+	if strict {
+		d.DisallowUnknownFields()
+	}
 	err := d.Decode(to)
 	var syntax *json.SyntaxError
 	switch {

@@ -229,7 +229,7 @@ func TestReadLibrary(t *testing.T) {
 	so := compile(t, "libdcecore.so", coreSource+"7;")
 	l, err := ReadLibrary(so)
 	require.NoError(t, err)
-	require.Equal(t, OK, loadable(so, Seen[Library]{Value: l}).Level)
+	require.Equal(t, OK, Facts{}.loadable(so, Seen[Library]{Value: l}).Level)
 	require.EqualValues(t, 7, *l.Version)
 	require.Nil(t, l.Go)
 	for _, f := range coreFunctions {
@@ -253,7 +253,7 @@ func TestReadLibrary(t *testing.T) {
 	other := put(t, t.TempDir(), "arm.so", string(whole))
 	l, err = ReadLibrary(other)
 	require.NoError(t, err)
-	require.Contains(t, loadable(other, Seen[Library]{Value: l}).Saw, "another machine (EM_ARM")
+	require.Contains(t, Facts{}.loadable(other, Seen[Library]{Value: l}).Saw, "another machine (EM_ARM")
 
 	l, err = ReadLibrary(t.TempDir())
 	require.NoError(t, err)
@@ -270,6 +270,22 @@ func TestReadLibrary(t *testing.T) {
 	require.NotNil(t, l.Go)
 }
 
+func TestCLibrary(t *testing.T) {
+	so := compile(t, "libx.so", "#include <stdio.h>\nvoid f(void) { puts(\"\"); }")
+	l, err := ReadLibrary(so)
+	require.NoError(t, err)
+	require.Regexp(t, `^2\.\d+`, l.Needs)
+	m, err := readModules(Options{})
+	require.NoError(t, err)
+	require.Regexp(t, `^2\.\d+`, m.CLibrary)
+	require.Equal(t, OK, Facts{Modules: Seen[Modules]{Value: m}}.loadable(so, Seen[Library]{Value: l}).Level)
+	require.Empty(t, cLibrary(so))
+	require.Empty(t, cLibrary("/nowhere"))
+	require.Equal(t, "2.34", newer("2.4", "GLIBC_2.34"))
+	require.Equal(t, "2.34", newer("2.34", "GLIBC_2.4"))
+	require.Equal(t, "2.34", newer("2.34", "GLIBC_PRIVATE"))
+}
+
 func FuzzReadLibrary(f *testing.F) {
 	self, err := os.Executable()
 	require.NoError(f, err)
@@ -283,7 +299,7 @@ func FuzzReadLibrary(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		l, err := ReadLibrary(put(t, t.TempDir(), "x.so", string(content)))
 		if err == nil && l.Flaw == "" {
-			_ = loadable("x.so", Seen[Library]{Value: l})
+			_ = Facts{}.loadable("x.so", Seen[Library]{Value: l})
 		}
 	})
 }
@@ -321,7 +337,6 @@ func TestManifests(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                 "EOF",
 		"{\n \"libraries\": [\n ,]}":       "line 3",
-		`{"library": []}`:                  `unknown field "library"`,
 		`{"libraries": [{"modules": []}]}`: "library 1 has neither file nor name",
 		`{"libraries": []} {}`:             "something follows",
 		`{"libraries": [{"file": 3}]}`:     "number",
@@ -329,8 +344,11 @@ func TestManifests(t *testing.T) {
 	} {
 		require.ErrorContains(t, readManifest(put(t, t.TempDir(), "m.json", text)).Err, says, "%s", text)
 	}
+	m := readManifest(`{"library": []}`)
+	require.NoError(t, m.Err)
+	require.ErrorContains(t, m.Strange, `unknown field "library"`)
 	require.ErrorIs(t, readManifest("/nowhere.json").Err, fs.ErrNotExist)
-	m := readManifest(`{"libraries": [{"name": "c_of_nobody"}]}`)
+	m = readManifest(`{"libraries": [{"name": "c_of_nobody"}]}`)
 	require.NoError(t, m.Err)
 	require.Equal(t, "libc_of_nobody.so", m.Libraries[0].Path)
 }
@@ -356,7 +374,7 @@ func TestModulesOfAFolder(t *testing.T) {
 func TestSettings(t *testing.T) {
 	s, err := readSettings([]string{"DCE_ENGINE_HOST=unix:///x.sock", "DCE_CGROUP_USE_HIERARCHY=require"})
 	require.NoError(t, err)
-	require.Equal(t, Settings{"unix:///x.sock", "require"}, s)
+	require.Equal(t, Settings{"unix:///x.sock", "DCE_ENGINE_HOST", "require"}, s)
 	_, err = readSettings([]string{"DCE_CGROUP_USE_HIERARCHY=maybe"})
 	require.ErrorContains(t, err, "maybe")
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/docker/docker/api/types/versions"
 )
 
 // The data symbols that say what a library was compiled for: cgo-bridge/dcecore.h and module-cpp/module.cpp.
@@ -69,8 +71,44 @@ func ReadLibrary(path string) (Library, error) {
 			l.Mesos, _, _ = strings.Cut(string(content(f, s, min(s.Size, 64))), "\x00")
 		}
 	}
+	needs, _ := f.DynamicVersionNeeds() // an error where it needs none
+	for _, library := range needs {
+		for _, v := range library.Needs {
+			l.Needs = newer(l.Needs, v.Dep)
+		}
+	}
 	l.Go = goProgram(path)
 	return l, nil
+}
+
+// glibc is the prefix of the versions of symbols of the GNU C library.
+const glibc = "GLIBC_"
+
+// newer is the newer of a version and the one that a name of glibc's gives, if it does.
+func newer(than, name string) string {
+	v, ok := strings.CutPrefix(name, glibc)
+	if ok && v != "" && strings.Trim(v, "0123456789.") == "" && (than == "" || versions.LessThan(than, v)) {
+		return v
+	}
+	return than
+}
+
+// cLibrary is the newest version of glibc's symbols that a C library has, "" for one that has none, and for none.
+func cLibrary(path string) string {
+	f, err := elf.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	defined, err := f.DynamicVersions()
+	if err != nil {
+		return ""
+	}
+	newest := ""
+	for _, v := range defined {
+		newest = newer(newest, v.Name)
+	}
+	return newest
 }
 
 // content is the data of a symbol, nil where the file does not hold it.
