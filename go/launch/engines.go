@@ -33,14 +33,14 @@ func configured(cfg *config.Config) address {
 	if cfg.Engine.Host == "" {
 		return address{}
 	}
-	from := cfg.Source(key)
-	switch from.Layer {
-	case config.LayerFile:
-		return address{cfg.Engine.Host, key + " in " + from.Name}
-	case config.LayerLabel:
-		return address{cfg.Engine.Host, "the label " + from.Name}
+	source := cfg.Source(key)
+	from := source.Name
+	if source.Layer == config.LayerFile {
+		from = key + " in " + from
+	} else if source.Layer == config.LayerLabel {
+		from = "the label " + from
 	}
-	return address{cfg.Engine.Host, from.Name}
+	return address{cfg.Engine.Host, from}
 }
 
 // engines are the connections to Docker engines, one for each configured address, which all tasks share.

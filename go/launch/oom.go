@@ -3,8 +3,6 @@ package launch
 import (
 	"context"
 	"maps"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/oom"
-	"github.com/dce-go/dce/go/qos"
 )
 
 // memory attributes what the kernel kills for want of memory to the services of a pod, and writes it into the sandbox at once: an
@@ -140,22 +137,4 @@ func (m *memory) evidence(service string) string {
 	}
 	kill, _ := oom.NewKill(last, services)
 	return kill.Message
-}
-
-// spareExecutor has the kernel kill the executor last of all in the pod: it has to report what was killed. Only root may. It returns
-// the oom_score_adj that the executor has.
-func spareExecutor(log logrus.FieldLogger) (score int) {
-	const file = "/proc/self/oom_score_adj"
-	text, err := os.ReadFile(file)
-	if err == nil {
-		if score, err = strconv.Atoi(strings.TrimSpace(string(text))); err == nil && score > qos.ExecutorScore {
-			if err = os.WriteFile(file, []byte(strconv.Itoa(qos.ExecutorScore)), 0); err == nil {
-				score = qos.ExecutorScore
-			}
-		}
-	}
-	if err != nil {
-		log.WithError(err).Debug("The executor may not lower its own oom_score_adj.")
-	}
-	return score
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -92,29 +91,4 @@ func TestNothingIsClaimedWhereNothingCanBeWatched(t *testing.T) {
 	// The pod ended while it was prepared: the watch ends at once.
 	m.begin(host, "/")
 	require.Nil(t, m.watch)
-}
-
-// Lowering takes CAP_SYS_RESOURCE, which root in a container may not have: then everything stays as it is, and it is said.
-func TestTheExecutorIsSpared(t *testing.T) {
-	const file = "/proc/self/oom_score_adj"
-	before, err := os.ReadFile(file)
-	require.NoError(t, err)
-	log, said := test.NewNullLogger()
-	log.SetLevel(logrus.DebugLevel)
-	score := spareExecutor(log)
-	now, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, fmt.Sprintln(score), string(now))
-	if os.WriteFile(file, []byte("-1000"), 0) != nil {
-		require.Equal(t, before, now)
-		require.Contains(t, said.LastEntry().Message, "may not lower")
-		return
-	}
-	require.Equal(t, -999, score)
-	require.Equal(t, -1000, spareExecutor(log), "what is lower stays")
-	now, err = os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, "-1000\n", string(now))
-	require.Empty(t, said.AllEntries())
-	require.NoError(t, os.WriteFile(file, before, 0))
 }
