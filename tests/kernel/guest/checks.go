@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/qos"
 )
 
 const mb = 1 << 20
@@ -77,8 +78,20 @@ var v1 = []check{
 		}
 		return usage(h, "/usage")
 	}},
+	{"v1: who goes beyond its request is killed before one that uses more", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/burstable"), h.EnforceHierarchy("/burstable")); err != nil {
+			return "", err
+		}
+		return scores(h, "/burstable", qos.Burstable, "web")
+	}},
+	{"v1: the executor outlives guaranteed containers", func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create("/guaranteed"), h.EnforceHierarchy("/guaranteed")); err != nil {
+			return "", err
+		}
+		return scores(h, "/guaranteed", qos.Guaranteed, "web", "db")
+	}},
 	{"v1: nothing is left", func(h *cgroup.Host) (string, error) {
-		return removeAll(h, "/mesos", "/late", "/loose", "/bound", "/roomy", "/usage")
+		return removeAll(h, "/mesos", "/late", "/loose", "/bound", "/roomy", "/usage", "/burstable", "/guaranteed")
 	}},
 }
 
@@ -151,6 +164,12 @@ var v2 = []check{
 		return fmt.Sprintf("%.3f CPUs of 0.2", share), expect(map[string]bool{
 			"at most 5 % over": share <= 0.21, "they got some": share > 0.05, "it was throttled": after.CPU.Throttled > before.CPU.Throttled, "the limit is read": after.CPU.Limit == 0.2,
 		})
+	}},
+	{"v2: who goes beyond its request is killed before one that uses more", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/burstable/db", "memory"); err != nil {
+			return "", err
+		}
+		return scores(h, "/dce/burstable", qos.Burstable, "web")
 	}},
 	{"v2: kill ends what runs in a pod, and nothing is left", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/dce/kill/a"); err != nil {
