@@ -119,6 +119,9 @@ func (b *Box) Host() string { return "unix://" + b.paths.socket() }
 // Log is the path of dockerd's log.
 func (b *Box) Log() string { return b.paths.log("dockerd") }
 
+// Cgroup is the parent of the cgroups of containers that name none, below the root of each hierarchy.
+func (b *Box) Cgroup() string { return b.paths.cgroup() }
+
 // PID is the process id of dockerd, 0 while it is down.
 func (b *Box) PID() int {
 	if b.dockerd == nil {

@@ -1,26 +1,16 @@
 package e2e
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
-	"github.com/google/uuid"
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
-	"github.com/mesos/mesos-go/api/v1/lib/resources"
-	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
@@ -28,38 +18,24 @@ import (
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/go/reaper"
+	"github.com/dce-go/dce/tests/harness"
+	"github.com/dce-go/dce/tests/watch"
 )
 
 const (
-	patience  = 60 * time.Second
+	patience  = harness.Patience
 	pollEvery = 20 * time.Millisecond
 )
 
 // node is an agent of the test's own. When the test ends everything must be as it was before.
 type node struct {
+	*harness.Agent
 	t      *testing.T
 	agent  *localagent.Agent
 	root   string // --cgroups_root
-	stdout *output
-	stderr *output
+	stdout *watch.Output
+	stderr *watch.Output
 	swept  bool // the executor dies in this test, so that what it leaves has to be swept
-}
-
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // app is a task to be launched.
@@ -75,38 +51,24 @@ type app struct {
 
 func newNode(t *testing.T, change func(*localagent.Options)) *node {
 	t.Helper()
-	before := everything(t, "")
-	host, err := cgroup.Open(cgroup.Options{})
-	require.NoError(t, err)
-	n := &node{t: t, root: "dce-e2e-" + uuid.NewString()[:8], stdout: &output{}, stderr: &output{}}
-	log := logrus.New()
-	log.SetOutput(t.Output())
-	log.SetLevel(logrus.WarnLevel)
-	o := localagent.Options{
-		WorkDir: t.TempDir(), Cgroups: host, CgroupsRoot: n.root, EnableCFS: true, Log: log, Hostname: "here",
-		Environment: map[string]string{}, Stdout: n.stdout, Stderr: n.stderr,
-	}
+	before := world.List(t)
+	n := &node{t: t}
+	changes := []func(*localagent.Options){}
 	if change != nil {
-		change(&o)
+		changes = append(changes, change)
 	}
-	n.agent, err = localagent.New(o)
-	require.NoError(t, err)
+	n.Agent = harness.NewAgent(t, world.Engine, "e2e", changes...)
+	n.agent, n.root, n.stdout, n.stderr = n.Agent.Agent, n.Root, &n.Stdout, &n.Stderr
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("stdout of the executor:\n%s", n.stdout)
-			t.Logf("stderr of the executor:\n%s", n.stderr)
-		}
 		failed := t.Failed()
-		require.NoError(t, n.agent.Close())
-		now := everything(t, n.root)
-		if failed || n.swept || !slices.Equal(before, now) {
-			n.sweep(host, o.WorkDir)
+		n.Agent.Close()
+		if failed || n.swept {
+			n.sweep(n.Cgroups, n.WorkDir())
 		}
-		if n.swept {
-			now = everything(t, n.root)
-		}
+		left := harness.Difference(before, world.List(t, n.root))
+		harness.RemoveRoot(n.root)
 		if !failed {
-			require.Empty(t, difference(before, now), "something is left (+), or something foreign is gone (-)")
+			require.Empty(t, left, "something is left (+), or something foreign is gone (-)")
 		}
 	})
 	return n
@@ -123,15 +85,6 @@ func (n *node) sweep(host *cgroup.Host, scope string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	removeRoots(n.root)
-}
-
-// removeRoots removes the empty roots that an agent could not because something was below them.
-func removeRoots(root string) {
-	roots, _ := filepath.Glob("/sys/fs/cgroup/*/" + root)
-	for _, r := range roots {
-		_ = os.Remove(r)
-	}
 }
 
 func connect(t *testing.T) *engine.Docker {
@@ -142,110 +95,25 @@ func connect(t *testing.T) *engine.Docker {
 	return gw
 }
 
-func difference(before, now []string) []string {
-	var out []string
-	for _, s := range now {
-		if !slices.Contains(before, s) {
-			out = append(out, "+ "+s)
-		}
-	}
-	for _, s := range before {
-		if !slices.Contains(now, s) {
-			out = append(out, "- "+s)
-		}
-	}
-	return out
-}
-
-// everything is a full listing: all containers, networks and volumes of the engine, and all cgroups below root.
-func everything(t *testing.T, root string) []string {
-	t.Helper()
-	ctx := context.Background()
-	var out []string
-	cs, err := world.docker.ContainerList(ctx, container.ListOptions{All: true})
-	require.NoError(t, err)
-	for _, c := range cs {
-		out = append(out, "container "+strings.Join(c.Names, ","))
-	}
-	ns, err := world.docker.NetworkList(ctx, network.ListOptions{})
-	require.NoError(t, err)
-	for _, n := range ns {
-		out = append(out, "network "+n.Name)
-	}
-	vs, err := world.docker.VolumeList(ctx, volume.ListOptions{})
-	require.NoError(t, err)
-	for _, v := range vs.Volumes {
-		out = append(out, "volume "+v.Name)
-	}
-	if root != "" {
-		for _, dir := range cgroupsBelow(t, root) {
-			out = append(out, "cgroup "+dir)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// cgroupsBelow lists the directories of a cgroup tree in all hierarchies.
-func cgroupsBelow(t *testing.T, root string) []string {
-	t.Helper()
-	roots, err := filepath.Glob("/sys/fs/cgroup/*/" + root)
-	require.NoError(t, err)
-	var out []string
-	for _, r := range roots {
-		err := filepath.WalkDir(r, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				out = append(out, path)
-			}
-			return nil // what vanishes meanwhile is not there
-		})
-		require.NoError(t, err)
-	}
-	return out
-}
-
 func (n *node) task(a app) mesos.TaskInfo {
 	name := a.name
 	if name == "" {
 		name = n.t.Name()
 	}
-	mem := a.mem
-	if mem == 0 {
-		mem = 256
-	}
-	info := mesos.TaskInfo{
-		Name: name, TaskID: mesos.TaskID{Value: strings.ReplaceAll(name, "/", "_")},
-		Resources: []mesos.Resource{resources.NewCPUs(cmp.Or(a.cpus, 2)).Resource, resources.NewMemory(mem).Resource},
-		Executor:  n.executor(a),
-		Labels:    &mesos.Labels{},
-	}
-	if len(a.ports) > 0 {
-		offer := &mesos.Value_Ranges{}
-		for _, p := range a.ports {
-			offer.Range = append(offer.Range, mesos.Value_Range{Begin: p, End: p})
-		}
-		info.Resources = append(info.Resources, mesos.Resource{Name: "ports", Type: mesos.RANGES.Enum(), Ranges: offer})
-	}
-	for k, v := range a.labels {
-		info.Labels.Labels = append(info.Labels.Labels, mesos.Label{Key: k, Value: new(v)})
-	}
-	return info
-}
-
-func (n *node) executor(a app) *mesos.ExecutorInfo {
 	env := map[string]string{"DOCKER_HOST": world.box.Host(), "DCE_LOG_LEVEL": "debug"}
 	for k, v := range a.env {
 		env[k] = v
 	}
-	vars := &mesos.Environment{}
-	for k, v := range env {
-		vars.Variables = append(vars.Variables, mesos.Environment_Variable{Name: k, Value: new(v)})
-	}
-	return &mesos.ExecutorInfo{
-		ExecutorID: mesos.ExecutorID{Value: "executor-" + strings.ReplaceAll(n.t.Name(), "/", "_") + a.name},
-		Command:    &mesos.CommandInfo{Value: new(world.executor), Shell: new(false), Arguments: []string{world.executor}, Environment: vars},
-	}
+	info := harness.Task{
+		ID:       strings.ReplaceAll(name, "/", "_"),
+		Executor: "executor-" + strings.ReplaceAll(n.t.Name(), "/", "_") + a.name, Program: world.executor, Env: env,
+		Labels: a.labels, Ports: a.ports, CPUs: a.cpus, Mem: a.mem,
+	}.Info()
+	info.Name = name
+	return info
 }
+
+func (n *node) executor(a app) *mesos.ExecutorInfo { return n.task(a).Executor }
 
 // prepare puts an app's files into the sandbox, as Mesos' fetcher would.
 func prepare(a app) func(*localagent.Options) {
@@ -286,32 +154,25 @@ func launch(t *testing.T, a app, change ...func(*localagent.Options)) *launched 
 
 func (n *node) launch(a app) *launched {
 	n.t.Helper()
-	info := n.task(a)
-	run, err := n.agent.Launch(info)
-	require.NoError(n.t, err)
-	return &launched{n, info.TaskID.Value, run}
+	r := n.Begin(n.task(a))
+	return &launched{n, r.Task, r.Container}
+}
+
+// is what the harness has of it.
+func (l *launched) is() *harness.Run {
+	return &harness.Run{Agent: l.Agent, Task: l.id, Container: l.run}
 }
 
 // await waits for a state of the task; a terminal state that is not the wanted one fails the test at once.
 func (l *launched) await(state mesos.TaskState) mesos.TaskStatus {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	u, err := l.agent.Await(ctx, func(u localagent.Update) bool {
-		return u.Status.TaskID.Value == l.id && (u.Status.GetState() == state || u.Terminal())
-	})
-	require.NoError(l.t, err, "waiting for %s", state)
-	require.Equal(l.t, state.String(), u.Status.GetState().String(), "%s: %s", u.Status.GetReason(), u.Status.GetMessage())
-	return u.Status
+	return l.is().Reach(state)
 }
 
 // gone waits until the executor has ended by itself and its cgroup is gone.
 func (l *launched) gone() {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	require.NoError(l.t, l.run.Wait(ctx))
-	require.Equal(l.t, "exit status 0", l.run.ExitStatus())
+	l.is().Gone()
 }
 
 // kill kills the task and waits for the end of everything.
@@ -326,37 +187,11 @@ func (l *launched) kill() mesos.TaskStatus {
 // containers lists the pod by service.
 func (l *launched) containers() map[string]container.Summary {
 	l.t.Helper()
-	cs, err := world.docker.ContainerList(context.Background(), container.ListOptions{All: true})
-	require.NoError(l.t, err)
-	out := map[string]container.Summary{}
-	for _, c := range cs {
-		if c.Labels[labels.Task] == l.id {
-			out[c.Labels[labels.Service]] = c
-		}
-	}
-	return out
+	return world.Services(l.t, labels.Task, l.id, labels.Service)
 }
 
 // states are those that Mesos was told, in order.
-func (l *launched) states() []string {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	var out []string
-	updates := l.agent.Updates(ctx)
-	for {
-		select {
-		case u := <-updates:
-			if u.Status.TaskID.Value == l.id {
-				out = append(out, strings.TrimPrefix(u.Status.GetState().String(), "TASK_"))
-			}
-			if u.Terminal() {
-				return out
-			}
-		case <-time.After(5 * time.Second):
-			return append(out, "…")
-		}
-	}
-}
+func (l *launched) states() []string { return l.is().States() }
 
 func (l *launched) file(name string) string {
 	l.t.Helper()

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -11,49 +12,41 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/dce-go/dce/tests/box"
-	"github.com/dce-go/dce/tests/images"
+	"github.com/dce-go/dce/tests/harness"
 	"github.com/dce-go/dce/tests/program"
 )
 
 // world is what all tests of this package share.
 var world struct {
-	box      *box.Box
-	docker   *client.Client
-	executor string // path of dce-executor
+	*harness.Engine
+	box      *box.Box       // of the engine
+	docker   *client.Client // of the engine
+	executor string         // path of dce-executor
 }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
-func run(m *testing.M) int {
-	var remove func() error
+func run(m *testing.M) (code int, err error) {
 	checkout, err := box.Checkout()
-	if err == nil {
-		world.executor, remove, err = program.Executor(checkout)
-	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
+		return 1, err
 	}
-	defer func() { _ = remove() }()
-	ctx := context.Background()
-	world.box, err = box.Start(ctx, box.Options{Name: "e2e"})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
+	var remove func() error
+	if world.executor, remove, err = program.Executor(checkout); err != nil {
+		return 1, err
 	}
-	defer func() {
-		if err := world.box.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "e2e:", err)
-		}
-	}()
-	world.docker, err = world.box.Client()
-	if err == nil {
-		_, err = images.Load(ctx, world.docker, checkout)
+	defer func() { err = errors.Join(err, remove()) }()
+	if world.Engine, err = harness.Start(context.Background(), box.Options{Name: "e2e"}); err != nil {
+		return 1, err
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = world.docker.Close() }()
-	return m.Run()
+	world.box, world.docker = world.Box, world.Docker
+	defer func() { err = errors.Join(err, world.Stop()) }()
+	return m.Run(), nil
 }

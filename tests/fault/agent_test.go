@@ -49,7 +49,7 @@ func (l *task) killUntilServed() {
 	for begun := time.Now(); time.Since(begun) < patience; {
 		require.NoError(l.t, l.agent.Kill(l.id, nil))
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		err := l.stderr.Await(ctx, "event=Kill")
+		err := l.Stderr.Await(ctx, "event=Kill")
 		cancel()
 		if err == nil {
 			return

@@ -14,15 +14,16 @@ import (
 	"github.com/docker/docker/pkg/jsonmessage"
 
 	"github.com/dce-go/dce/tests/box"
-	"github.com/dce-go/dce/tests/images"
+	"github.com/dce-go/dce/tests/harness"
 	"github.com/dce-go/dce/tests/program"
 )
 
 // engine is a private engine that all tests of this package share; each leaves it up and empty.
 type engine struct {
-	box    *box.Box
-	docker *client.Client
-	live   bool // with live-restore
+	*harness.Engine
+	box    *box.Box       // of the engine
+	docker *client.Client // of the engine
+	live   bool           // with live-restore
 }
 
 var (
@@ -55,20 +56,12 @@ func run(m *testing.M) (code int, err error) {
 		name string
 		live bool
 	}{{&plain, "fault", false}, {&live, "fault-live", true}} {
-		b, startErr := box.Start(context.Background(), box.Options{Name: e.name, LiveRestore: e.live})
+		started, startErr := harness.Start(context.Background(), box.Options{Name: e.name, LiveRestore: e.live})
 		if startErr != nil {
 			return 1, startErr
 		}
-		defer func() { err = errors.Join(err, b.Stop()) }()
-		docker, clientErr := b.Client()
-		if clientErr != nil {
-			return 1, clientErr
-		}
-		defer func() { _ = docker.Close() }()
-		if _, err := images.Load(context.Background(), docker, checkout); err != nil {
-			return 1, err
-		}
-		*e.is = &engine{b, docker, e.live}
+		defer func() { err = errors.Join(err, started.Stop()) }()
+		*e.is = &engine{started, started.Box, started.Docker, e.live}
 	}
 	dir, err := os.MkdirTemp("", "dce-registry")
 	if err != nil {

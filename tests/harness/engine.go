@@ -1,0 +1,117 @@
+// Package harness is what the tests share that run dce-executor under the embedded agent: a private engine with the tests'
+// images, an agent with a root of cgroups of its own, tasks on their way, and full listings of what is there. It never filters
+// by our own labels, and knows nothing of what a test is about.
+package harness
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/box"
+	"github.com/dce-go/dce/tests/images"
+)
+
+// Engine is a private engine with the tests' images in it.
+type Engine struct {
+	Box    *box.Box
+	Docker *client.Client
+}
+
+// Start starts an engine. Stop it.
+func Start(ctx context.Context, o box.Options) (*Engine, error) {
+	checkout, err := box.Checkout()
+	if err != nil {
+		return nil, err
+	}
+	b, err := box.Start(ctx, o) // which ends the containers of a killed run
+	if err != nil {
+		return nil, err
+	}
+	removeStale()
+	e := &Engine{Box: b}
+	if e.Docker, err = b.Client(); err == nil {
+		_, err = images.Load(ctx, e.Docker, checkout)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.Stop())
+	}
+	return e, nil
+}
+
+// Stop ends the engine with all that is in it.
+func (e *Engine) Stop() error {
+	var err error
+	if e.Docker != nil {
+		err = e.Docker.Close()
+	}
+	return errors.Join(err, e.Box.Stop())
+}
+
+// List is a full listing: all containers with their states and ids, all networks and volumes of the engine, and all cgroups
+// below the roots, each as a line that begins with its kind and its name.
+func (e *Engine) List(t testing.TB, cgroupRoots ...string) []string {
+	t.Helper()
+	ctx := context.Background()
+	var out []string
+	containers, err := e.Docker.ContainerList(ctx, container.ListOptions{All: true})
+	require.NoError(t, err)
+	for _, c := range containers {
+		out = append(out, "container "+strings.TrimPrefix(strings.Join(c.Names, ","), "/")+" "+string(c.State)+" "+c.ID)
+	}
+	networks, err := e.Docker.NetworkList(ctx, network.ListOptions{})
+	require.NoError(t, err)
+	for _, n := range networks {
+		out = append(out, "network "+n.Name+" "+n.ID)
+	}
+	volumes, err := e.Docker.VolumeList(ctx, volume.ListOptions{})
+	require.NoError(t, err)
+	for _, v := range volumes.Volumes {
+		out = append(out, "volume "+v.Name)
+	}
+	for _, root := range cgroupRoots {
+		for _, dir := range Cgroups(root) {
+			out = append(out, "cgroup "+dir)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Difference is what a later listing has more ("+ ") and less ("- ") than an earlier one; nil for none.
+func Difference(before, now []string) []string {
+	var out []string
+	for _, s := range now {
+		if !slices.Contains(before, s) {
+			out = append(out, "+ "+s)
+		}
+	}
+	for _, s := range before {
+		if !slices.Contains(now, s) {
+			out = append(out, "- "+s)
+		}
+	}
+	return out
+}
+
+// Services are the containers with a label of this value, in any state, by the value of another.
+func (e *Engine) Services(t testing.TB, label, value, by string) map[string]container.Summary {
+	t.Helper()
+	all, err := e.Docker.ContainerList(context.Background(), container.ListOptions{All: true})
+	require.NoError(t, err)
+	out := map[string]container.Summary{}
+	for _, c := range all {
+		if c.Labels[label] == value {
+			out[c.Labels[by]] = c
+		}
+	}
+	return out
+}
