@@ -38,7 +38,7 @@ type doctorFlags struct {
 func doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Say whether a pod would run on this host", Long: doctorHelp, Args: cobra.NoArgs,
+		Use: "doctor", Short: "Say whether a pod would run on this host", Long: doctorHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err

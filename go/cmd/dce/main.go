@@ -50,8 +50,12 @@ func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 func execute(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use: "dce", Short: "Run compose files as Mesos tasks",
-		SilenceUsage: true, SilenceErrors: true, DisableSuggestions: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		SilenceUsage: true, SilenceErrors: true, CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Version: version, Args: noCommand, RunE: func(cmd *cobra.Command, _ []string) error { return failed(cmd.Help()) },
 	}
+	root.SetVersionTemplate(versionLine())
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(helpCommand(root))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -63,7 +67,6 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	var coded *exitError
 	if !errors.As(err, &coded) {
 		coded = &exitError{exitBadInput, nil}
-		err = fmt.Errorf("%w; see dce --help", err)
 	}
 	// A line for each of several errors that were joined.
 	for line := range strings.Lines(err.Error()) {
@@ -74,10 +77,14 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "dce %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(cmd.OutOrStdout(), versionLine())
 			return failed(err)
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("dce %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -26,7 +26,7 @@ const psTimeout = 30 * time.Second
 func psCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "ps", Short: "List the pods of this host and what they use", Long: psHelp, Args: cobra.NoArgs,
+		Use: "ps", Short: "List the pods of this host and what they use", Long: psHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
 				return badInput("-o %s is no format; there are text and json", output)

@@ -52,7 +52,7 @@ type reapFlags struct {
 func reapCommand() *cobra.Command {
 	var f reapFlags
 	cmd := &cobra.Command{
-		Use: "reap", Short: "Remove what dead executors left on this host", Long: reapHelp, Args: cobra.NoArgs,
+		Use: "reap", Short: "Remove what dead executors left on this host", Long: reapHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err

@@ -54,7 +54,7 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use: "run", Short: "Run a compose file as a Mesos task on this machine", Long: runHelp, Args: cobra.NoArgs,
+		Use: "run", Short: "Run a compose file as a Mesos task on this machine", Long: runHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			signals := make(chan os.Signal, 8)
 			signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -127,8 +127,8 @@ func (s *session) settings(p project) (config.Config, error) {
 // plan makes the order of the flags and looks at the files.
 func (s *session) plan(ctx context.Context, p project) (err error) {
 	f, o := s.flags, &s.order
-	if f.cpus <= 0 || f.cpus > 1024 {
-		return badInput("--cpus %v is no number of CPUs; give one above 0", f.cpus)
+	if !(f.cpus > 0 && f.cpus <= 1024) { // NaN is neither
+		return badInput("--cpus %v is no number of CPUs; give one above 0 and up to 1024", f.cpus)
 	}
 	if o.cpus = f.cpus; f.timeout < 0 {
 		return badInput("--timeout %v is before the start; give a time such as 10m", f.timeout)
