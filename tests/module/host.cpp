@@ -1,6 +1,7 @@
 // Hosts the test variant of the module as an agent does, and drives it from standard input.
 //
-//   dce_module_host MODULES    a file with the JSON of --modules, or that JSON itself
+//   dce_module_host MODULES [FLAG...]    a file with the JSON of --modules, or that JSON itself, and flags of an agent, which
+//                                        the core reads off the command line: --work_dir=DIR
 //
 // Prints {"ready":true} when the modules are loaded; where they can't be, the reason on standard error, and exits with 1.
 // Then each line is a command, a JSON array of strings (numbers and lists where it says so), and each gets one line back, a
@@ -278,9 +279,9 @@ std::string contents(const std::string& argument) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Try<JSON::Object> manifest = JSON::parse<JSON::Object>(argc == 2 ? contents(argv[1]) : "");
+  const Try<JSON::Object> manifest = JSON::parse<JSON::Object>(argc >= 2 ? contents(argv[1]) : "");
   if (manifest.isError()) {
-    std::cerr << "usage: " << argv[0] << " MODULES, a file with the JSON of --modules or that JSON: " << manifest.error()
+    std::cerr << "usage: " << argv[0] << " MODULES [FLAG...], a file with the JSON of --modules or that JSON: " << manifest.error()
               << std::endl;
     return 2;
   }

@@ -6,84 +6,118 @@ import (
 	"testing"
 	"time"
 
+	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/localagent"
+	"github.com/dce-go/dce/tests/faulty"
 )
 
-// began tells an agent's process of the beginning of its life.
-func (p *agentProcess) began() {
-	p.Helper()
-	for _, module := range []string{"hook", "isolator"} {
-		require.Equal(p, "0 {}", p.do("attach", map[string]any{"module": module}))
-	}
-	require.Equal(p, "0 {}", p.do("recover", map[string]any{"containers": []any{}, "orphans": []any{}}))
+// checkpointing is a framework whose executors outlive the agent.
+func checkpointing(o *localagent.Options) { o.Framework = mesos.FrameworkInfo{Checkpoint: new(true)} }
+
+// down ends the agent with its process, as a crash does.
+func (a *agent) down() {
+	a.host.Helper()
+	a.host.kill()
+	require.NoError(a.host, a.Down())
 }
 
-// TestAgentGoneBetweenHookAndRemoval: the engine is down, so that nothing is removed before the agent's process dies.
+// TestAgentGoneBetweenHookAndRemoval: the engine hangs, so that nothing is removed before the agent's process dies.
 func TestAgentGoneBetweenHookAndRemoval(t *testing.T) {
-	for name, lost := range map[string]bool{"the journal is there": false, "the journal is lost": true} {
+	for name, c := range map[string]struct {
+		modules []string
+		lost    bool
+	}{"hook alone": {[]string{hook}, false}, "both and a lost journal": {[]string{hook, isolator}, true}} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
-			first := startAgentProcess(t, h.config("work_dir", h.workDir), 0)
-			first.began()
+			first := h.load(c.modules)
+			if h.with(isolator) != nil {
+				h.recover(first, nil, nil)
+			}
 			p := h.agent().running("executor", longLived)
 			require.NoError(t, world.box.Pause())
 			p.die()
-			require.Equal(t, "0 {}", first.do("hook.removed", removal(p, time.Now())))
-			first.kill()
+			journal := filepath.Join(h.runtime, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
+			require.Eventually(t, func() bool {
+				text, err := os.ReadFile(journal)
+				return err == nil && len(text) > 80 // more than that nothing is owed
+			}, soon, pollEvery)
+			h.kill()
 			require.NoError(t, world.box.Resume())
 			require.Len(t, p.containers(), 2, "nothing was removed so far")
-			journal := filepath.Join(h.runtime, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
-			require.FileExists(t, journal)
-			if lost {
+			if c.lost {
 				require.NoError(t, os.Remove(journal))
 			}
-			startAgentProcess(t, h.config("work_dir", h.workDir), 0).began()
+			h.back()
+			second := h.load(c.modules)
+			if h.with(isolator) != nil {
+				h.recover(second, nil, nil)
+			}
 			h.clean()
 		})
 	}
 }
 
-// TestAgentGoneBetweenTwoRemovals: the agent's process dies right before the second container is removed.
+// TestAgentGoneBetweenTwoRemovals: the agent's process dies when the first container is removed.
 func TestAgentGoneBetweenTwoRemovals(t *testing.T) {
 	h := newHost(t)
-	first := startAgentProcess(t, h.config("work_dir", h.workDir), 2)
-	first.began()
+	proxy, err := faulty.Start(world.box.Host())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, proxy.Close()) })
+	// Requests of the first second wait for each other, so that they do not all arrive before the process is dead.
+	reached, _ := proxy.Hold("DELETE /containers/", 2, faulty.Before)
+	h.engine = proxy.Host()
+	h.start()
 	p := h.agent().running("executor", longLived)
-	p.die()
-	first.do("hook.removed", removal(p, time.Now()))
-	first.died()
-	require.LessOrEqual(t, len(p.containers()), 2)
+	p.slay()
+	<-reached
+	h.kill()
+	p.Over()
 	require.NotEmpty(t, p.containers())
-	startAgentProcess(t, h.config("work_dir", h.workDir), 0).began()
+	h.back()
+	h.engine = world.box.Host()
+	h.start()
 	h.clean()
 }
 
-// TestAgentWithANewID has the work_dir of the one before, and knows none of its executors.
+// TestAgentWithANewID has the work_dir of the one before and knows none of its executors: its launcher finds the cgroup of an
+// executor that lives, and destroys it as an orphan. Of one that died meanwhile there is nothing that it knows.
 func TestAgentWithANewID(t *testing.T) {
 	h := newHost(t)
-	p := h.agent().running("executor", longLived)
-	p.die()
-	m := h.both()
+	h.start()
+	old := h.agent(checkpointing)
+	lives, dead := old.running("lives", longLived), old.running("dead", small)
+	old.down()
+	dead.slay()
+	h.agentID = "agent-2"
+	h.unknown.Store(&dead.Container.ID)
+	h.agent()
+	second := h.recover(h.load([]string{hook, isolator}), nil, []*pod{lives})
+	h.clean(lives.list()...)
+	require.EqualValues(t, 1, second.metric("orphans_found"))
+	h.back()
+	require.NoError(t, old.Destroy("lives")) // the launcher of the new agent does what that of the old one does
 	h.clean()
-	require.EqualValues(t, 1, m.metrics().OrphansFound)
+	h.process.Store(nil) // of what becomes of the old agent nobody is told
 }
 
-// TestRecoveredContainersLive: an agent that restarts recovers one executor and not the other.
-func TestRecoveredContainersLive(t *testing.T) {
+// TestRecoveredExecutors: an agent that starts again recovers one executor that lives and one that died meanwhile.
+func TestRecoveredExecutors(t *testing.T) {
 	h := newHost(t)
-	a := h.agent()
+	h.start()
+	a := h.agent(checkpointing)
 	lives, dead := a.running("lives", longLived), a.running("dead", longLived)
-	dead.die()
-	m := h.module("work_dir", h.workDir) // the recovery, not the work_dir, is what it waits for
-	m.ok("attach", map[string]any{"module": "isolator"})
-	m.ok("reconcile", struct{}{})
+	a.down()
+	dead.slay()
+	second := h.load([]string{hook, isolator})
 	time.Sleep(500 * time.Millisecond)
 	require.Len(t, dead.containers(), 2, "nothing is an orphan before the recovery")
-	m.ok("recover", map[string]any{"containers": []any{map[string]any{"container": lives.run.ID, "sandbox": lives.run.Sandbox,
-		"framework": lives.FrameworkID(), "executor": lives.executor, "pid": lives.run.Pid()}}, "orphans": []string{}})
+	h.recover(second, []*pod{lives, dead}, nil)
+	require.NoError(t, a.Up(0))
+	dead.Over()
 	h.clean(lives.list()...)
 	lives.die()
-	m.ended(lives)
 	h.clean()
 }
 
@@ -92,7 +126,7 @@ func TestNewbornsAreLeftAlone(t *testing.T) {
 	h := newHost(t)
 	p := h.agent().running("executor", longLived)
 	p.die()
-	h.both("grace", "4secs")
+	h.start("grace", "4secs")
 	time.Sleep(500 * time.Millisecond)
 	require.Len(t, p.containers(), 2)
 	h.clean()
@@ -101,51 +135,62 @@ func TestNewbornsAreLeftAlone(t *testing.T) {
 // TestDryRunRemovesNothing, whatever the reason would be.
 func TestDryRunRemovesNothing(t *testing.T) {
 	h := newHost(t)
+	h.start("dry_run", "true", "reconcile_interval", "1secs")
 	p := h.agent().running("executor", longLived)
 	p.die()
-	dry := h.both("dry_run", "true")
-	dry.ended(p)
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond)
 	require.Len(t, p.containers(), 2)
-	dry.Close()
-	h.both()
+	require.Equal(t, 0, h.process.Load().quit())
+	h.start()
 	h.clean()
 }
 
 // TestTwoFrameworksWithOneExecutorID: only the pod of the framework that lost its executor goes.
 func TestTwoFrameworksWithOneExecutorID(t *testing.T) {
+	for name, modules := range map[string][]string{"both": {hook, isolator}, "hook alone": {hook}} {
+		t.Run(name, func(t *testing.T) { twoFrameworks(t, world.core, modules) })
+	}
+}
+
+func twoFrameworks(t testing.TB, core string, modules []string) {
 	h := newHost(t)
-	m := h.module("work_dir", h.workDir)
-	m.ok("attach", map[string]any{"module": "hook"})
+	h.core = core
+	module := h.load(modules)
+	if h.with(isolator) != nil {
+		h.recover(module, nil, nil)
+	}
 	one, other := h.agent().running("executor", longLived), h.agent().running("executor", longLived)
 	require.NotEqual(t, one.FrameworkID(), other.FrameworkID())
 	stays := other.list()
 	one.die()
-	m.ok("hook.removed", removal(one, time.Now()))
 	h.clean(stays...)
+	h.stays(1700*time.Millisecond, stays...) // so long it takes until it is looked for a second time
 	other.die()
-	m.ok("hook.removed", removal(other, time.Now()))
 	h.clean()
 }
 
-// TestNewRunOfTheSameExecutor: the executor is launched again at once, and the module gets to work only when that pod runs.
+// TestNewRunOfTheSameExecutor: the executor is launched again right after the hook, and the module removes the old pod while
+// the new one comes up.
 func TestNewRunOfTheSameExecutor(t *testing.T) {
+	for name, modules := range map[string][]string{"both": {hook, isolator}, "hook alone": {hook}} {
+		t.Run(name, func(t *testing.T) { newRun(t, world.core, modules) })
+	}
+}
+
+func newRun(t testing.TB, core string, modules []string) {
 	h := newHost(t)
+	h.core = core
+	module := h.load(modules)
+	if h.with(isolator) != nil {
+		h.recover(module, nil, nil)
+	}
 	a := h.agent()
-	old := a.running("executor", longLived)
-	old.die()
-	removed := time.Now()
+	a.running("executor", longLived).die()
 	again := a.running("executor", longLived)
 	stays := again.list()
-	m := h.module("work_dir", h.workDir)
-	m.ok("attach", map[string]any{"module": "hook"})
-	m.ok("hook.removed", removal(old, removed))
 	h.clean(stays...)
-	m.ok("reconcile", struct{}{})
-	time.Sleep(1500 * time.Millisecond) // so long it takes until the hook is known to be alone
-	h.clean(stays...)
+	h.stays(1700*time.Millisecond, stays...) // so long it takes until it is looked for a second time
 	again.die()
-	m.ok("hook.removed", removal(again, time.Now()))
 	h.clean()
 }
 
@@ -154,13 +199,29 @@ func TestTwoAgentsOnOneHost(t *testing.T) {
 	h := newHost(t)
 	theirs := h.agent().running("executor", longLived)
 	stays := theirs.list()
-	m := h.both("work_dir", "/another/work_dir")
-	m.ok("hook.removed", removal(theirs, time.Now()))
-	m.ok("reconcile", struct{}{})
-	time.Sleep(500 * time.Millisecond)
-	require.Empty(t, diff(stays, theirs.list()))
-	m.Close()
+	p, ready := spawn(t, "/another/work_dir", []string{hook, isolator}, h.settings("reconcile_interval", "1secs"))
+	require.True(t, ready)
+	h.recover(p, nil, nil)
+	require.Empty(t, p.ask("hook", theirs.FrameworkID(), "executor").Failure)
+	h.stays(2500*time.Millisecond, stays...)
+	p.kill()
 	theirs.die()
-	h.both()
+	h.start()
 	h.clean()
+}
+
+// TestHookAlone: an agent that loads the hook and not the isolator.
+func TestHookAlone(t *testing.T) {
+	h := newHost(t)
+	module := h.load([]string{hook}, "reconcile_interval", "1secs")
+	a := h.agent()
+	p, other := a.running("executor", longLived), a.running("other", longLived)
+	stays := other.list()
+	p.die()
+	h.clean(stays...)
+	// Without a call of the hook the comparison with what has a process finds it.
+	h.process.Store(nil)
+	other.die()
+	h.clean()
+	require.EqualValues(t, 1, module.metric("orphans_found"))
 }

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // dce runs `dce reap`.
@@ -37,13 +40,14 @@ func TestReapByHand(t *testing.T) {
 	require.Equal(t, 0, code, err)
 	require.Equal(t, "nothing is left behind on this host\n", out)
 	dead.die()
+	dead.settled()
 	all := engineOnly(h.everything())
 
 	code, out, err = h.dce("--dry-run")
 	require.Equal(t, 0, code, err)
 	require.Contains(t, out, "would remove container dce-dead-task-")
 	require.NotContains(t, out, "lives")
-	require.Empty(t, diff(all, engineOnly(h.everything())))
+	require.Empty(t, harness.Difference(all, engineOnly(h.everything())))
 
 	code, out, err = h.dce("--executor", "lives")
 	require.Equal(t, 3, code, out)
@@ -51,7 +55,7 @@ func TestReapByHand(t *testing.T) {
 	code, out, _ = h.dce("--work-dir", "/elsewhere")
 	require.Equal(t, 0, code)
 	require.Equal(t, "nothing is left behind on this host\n", out)
-	require.Empty(t, diff(all, engineOnly(h.everything())))
+	require.Empty(t, harness.Difference(all, engineOnly(h.everything())))
 
 	code, out, err = h.dce("--executor", "dead", "-o", "json")
 	require.Equal(t, 0, code, err)
@@ -66,7 +70,7 @@ func TestReapByHand(t *testing.T) {
 	require.Empty(t, told.Failed)
 	kinds := map[string]int{}
 	for _, one := range told.Removed {
-		require.Equal(t, dead.run.ID, one.Container)
+		require.Equal(t, dead.Container.ID, one.Container)
 		require.Equal(t, "its executor has no process", one.Cause)
 		kinds[one.Kind]++
 	}
@@ -76,14 +80,14 @@ func TestReapByHand(t *testing.T) {
 	h.clean(stays...)
 
 	lives.die()
-	foreign := h.forge(lives, forged{service: "web", scope: "/another/agent", run: "theirs"})
+	foreign := h.lines(h.forge(lives, forged{service: "web", run: "theirs", change: func(id *labels.Identity) { id.Scope = "/another/agent" }}))
 	code, _, err = h.dce()
 	require.Equal(t, 2, code)
 	require.Contains(t, err, "pods of 2 agents are on this host")
 	code, out, err = h.dce("--all")
 	require.Equal(t, 0, code, err)
-	require.Contains(t, out, "left container "+foreign[len("container /"):])
-	h.clean(foreign)
+	require.Contains(t, out, "left container "+strings.Fields(foreign[0])[1])
+	h.clean(foreign...)
 }
 
 // engineOnly leaves out the cgroups, of which the engine removes some when it sees who is dead.

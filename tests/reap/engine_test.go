@@ -6,53 +6,45 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/dce-go/dce/go/core"
 )
 
-// TestEngineThatHangs: dockerd is stopped while the executor dies. Nobody waits for it, and what is owed is removed once it goes
-// on.
-func TestEngineThatHangs(t *testing.T) {
+func TestEngineThatHangs(t *testing.T) { engineHangs(t, 2*time.Second) }
+
+// engineHangs: dockerd is stopped while the executor dies. The agent waits for it no longer than it may, and what is owed is
+// removed once it goes on.
+func engineHangs(t testing.TB, d time.Duration) {
 	h := newHost(t)
-	m := h.both()
+	module := h.start()
 	p := h.agent().running("executor", longLived)
-	m.prepared(p)
 	require.NoError(t, world.box.Pause())
-	p.die()
-	cleanup := m.do("cleanup", map[string]any{"container": p.run.ID}, 300*time.Millisecond)
-	begun := time.Now()
-	m.ok("hook.removed", removal(p, time.Now()))
-	require.Less(t, time.Since(begun), 200*time.Millisecond, "the debt is taken over, not paid")
-	e := <-cleanup
-	require.Equal(t, core.Timeout, e.status, e.text)
-	time.Sleep(2 * time.Second)
-	require.NotZero(t, m.metrics().Owed)
+	p.slay()
+	p.Over()
+	require.Less(t, h.elapsed(), 15*time.Second, "the agent waits for the engine")
+	time.Sleep(max(0, d-h.elapsed()))
+	require.NotZero(t, module.metric("queue_length"))
 	require.NoError(t, world.box.Resume())
+	h.back()
 	h.clean()
-	require.EqualValues(t, 2, m.metrics().ContainersReaped)
-	require.Equal(t, 1, m.metrics().EngineUp)
+	time.Sleep(1100 * time.Millisecond) // for so long the metrics are not asked for again
+	require.EqualValues(t, 2, module.metric("containers_reaped"))
+	require.EqualValues(t, 1, module.metric("engine_up"))
 }
 
-// TestEngineThatIsDown: dockerd is away when the hook is called and comes back later. Meanwhile a clean-up says so at once.
-func TestEngineThatIsDown(t *testing.T) {
+func TestEngineThatIsDown(t *testing.T) { engineDown(t, 2*time.Second) }
+
+// engineDown: dockerd is away when the hook is called and comes back later. Meanwhile a clean-up ends at once.
+func engineDown(t testing.TB, d time.Duration) {
 	h := newHost(t)
-	m := h.both()
+	module := h.start()
 	a := h.agent()
-	p, other := a.running("executor", longLived), a.running("other", longLived)
-	m.prepared(p)
-	m.prepared(other)
+	p, other := a.running("executor", longLived), a.running("other", small)
 	require.NoError(t, world.box.Kill())
 	p.die()
-	e := <-m.do("cleanup", map[string]any{"container": p.run.ID}, 0)
-	require.Equal(t, core.Unavailable, e.status, e.text)
-	require.Contains(t, e.text, "no Docker engine answers")
-	m.ok("hook.removed", removal(p, time.Now()))
 	other.die()
-	e = <-m.do("cleanup", map[string]any{"container": other.run.ID}, 0)
-	require.Equal(t, core.Unavailable, e.status, e.text)
-	require.Zero(t, m.metrics().EngineUp)
-	time.Sleep(time.Second)
-	m.ok("hook.removed", removal(other, time.Now()))
+	require.Less(t, h.elapsed(), 3*time.Second, "the agent waits for an engine that is down")
+	time.Sleep(max(0, d-h.elapsed()))
+	require.Zero(t, module.metric("engine_up"))
 	require.NoError(t, world.box.Up(context.Background()))
+	h.back()
 	h.clean()
 }
