@@ -243,3 +243,23 @@ func TestReal(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, there)
 }
+
+// What the agent does not know of the task's own cgroup is added in the hierarchies that it does not use.
+func TestAdd(t *testing.T) {
+	root, host := fakeHost(t, false)
+	put(t, root, "cg/memory/mesos/c/memory.limit_in_bytes", "1")
+	put(t, root, "cg/pids/mesos/c/pids.max", "max")
+	own := At(host, "/mesos/c")
+	require.NoError(t, own.Add(t.Context(), Limits{Memory: 64 << 20, Pids: 10}, Pids))
+	got, err := os.ReadFile(filepath.Join(root, "cg/pids/mesos/c/pids.max"))
+	require.NoError(t, err)
+	require.Equal(t, "10", string(got))
+	require.NoError(t, own.Add(t.Context(), Limits{}, Pids), "nothing to add")
+	require.NoError(t, At(host, "/mesos/d").Add(t.Context(), Limits{}, Pids))
+	require.NoDirExists(t, filepath.Join(root, "cg/pids/mesos/d"))
+	asNobody(t, func() {
+		var unbound *UnboundError
+		require.ErrorAs(t, At(host, "/mesos/d").Add(t.Context(), Limits{Pids: 10}, Pids), &unbound)
+		require.ErrorContains(t, unbound, "the limit of processes of the task does not bind")
+	})
+}
