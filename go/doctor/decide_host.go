@@ -200,7 +200,7 @@ func executor(f Facts) Finding {
 
 func settings(f Facts) Finding {
 	if err := f.Settings.Err; err != nil {
-		return fail("mend it: every task of this host is refused", "%v", err)
+		return fail("mend it: no task of this host runs before", "%v", err)
 	}
 	return ok("what /etc/dce/dce.yaml and the environment set is valid (use_hierarchy=%s)", cmp.Or(f.Settings.Value.UseHierarchy, "enforce"))
 }

@@ -42,7 +42,7 @@ type Options struct {
 	Environ  []string       // of this process; default os.Environ()
 }
 
-// Run looks and decides. It takes at most about three times Patience, whatever hangs.
+// Run looks and decides. It takes at most about five times Patience, whatever hangs.
 func Run(ctx context.Context, o Options) Report { return Decide(Gather(ctx, o)) }
 
 // Gather looks. What can't be seen is an error in the facts.
@@ -54,10 +54,11 @@ func Gather(ctx context.Context, o Options) Facts {
 	f := Facts{Asked: o, User: os.Geteuid()}
 	var first group
 	look(ctx, &first, o.Patience, "the processes in "+o.Proc, &f.Agents, func(context.Context) ([]Agent, error) { return agents(o.Proc) })
-	look(ctx, &first, o.Patience, "the settings of executors", &f.Settings, func(context.Context) (Settings, error) { return readSettings(o.Environ) })
 	first.Wait()
 	f.Asked = o.complete(f.agent())
 	o = f.Asked
+	look(ctx, &first, o.Patience, "the settings of executors", &f.Settings, func(context.Context) (Settings, error) { return readSettings(o, f.agent()) })
+	first.Wait()
 	pid := "self"
 	if a := f.agent(); a != nil {
 		pid = fmt.Sprint(a.PID)

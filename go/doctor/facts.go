@@ -51,7 +51,7 @@ type GoProgram struct {
 
 // Settings are those of dce.yaml and the environment that executors of this host begin with.
 type Settings struct {
-	EngineHost   string
+	EngineHost   string // "": where Docker's own clients look
 	EngineFrom   string // who said so, for people
 	UseHierarchy string
 }

@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"bufio"
+	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker/docker/client"
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/config"
@@ -113,7 +117,56 @@ func goLibraries(dir string) ([]GoProgram, error) {
 }
 
 // readSettings reads what executors of this host begin with, before the task's own files and labels.
-func readSettings(environ []string) (Settings, error) {
+func readSettings(o Options, a *Agent) (Settings, error) {
+	environ, err := o.Environ, error(nil)
+	if a != nil {
+		if environ, err = a.executors(); err != nil {
+			return Settings{}, err
+		}
+	}
 	c, err := config.Load(config.Input{Files: config.DefaultFiles("")[:1], Environ: environ})
-	return Settings{EngineHost: c.Engine.Host, EngineFrom: c.Source("engine.host").String(), UseHierarchy: c.Cgroup.UseHierarchy}, err
+	s := Settings{EngineHost: c.Engine.Host, EngineFrom: c.Source("engine.host").String(), UseHierarchy: c.Cgroup.UseHierarchy}
+	if a != nil && s.EngineHost == "" {
+		s.EngineHost, s.EngineFrom = variable(environ, "DOCKER_HOST"), "DOCKER_HOST in the agent's --"+executorVariables
+		if s.EngineHost == "" && variable(o.Environ, "DOCKER_HOST")+variable(o.Environ, "DOCKER_CONTEXT") != "" {
+			s.EngineHost, s.EngineFrom = client.DefaultDockerHost, "Docker's default, as executors do not have this shell's DOCKER_HOST"
+		}
+	}
+	return s, err
+}
+
+const executorVariables = "executor_environment_variables"
+
+// executors is the environment of executors, as far as the agent names it: they have nothing of the agent's own (Mesos:
+// src/slave/slave.cpp, executorEnvironment).
+func (a *Agent) executors() ([]string, error) {
+	text := a.Flags[executorVariables]
+	if text == "" {
+		return nil, nil
+	}
+	if file, isFile := strings.CutPrefix(text, "file://"); isFile || strings.HasPrefix(text, "/") {
+		read, err := os.ReadFile(cmp.Or(file, text))
+		if err != nil {
+			return nil, fmt.Errorf("the agent's --%s: %w", executorVariables, err)
+		}
+		text = string(read)
+	}
+	var variables map[string]string
+	if err := json.Unmarshal([]byte(text), &variables); err != nil {
+		return nil, fmt.Errorf("the agent's --%s is no JSON object of strings: %w", executorVariables, err)
+	}
+	out := make([]string, 0, len(variables))
+	for name, value := range variables {
+		out = append(out, name+"="+value)
+	}
+	return out, nil
+}
+
+func variable(environ []string, name string) string {
+	for _, v := range environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
