@@ -255,10 +255,11 @@ func moduleParameters(f Facts) Finding {
 			if !m.ours() {
 				continue
 			}
-			f.checkParameters(m, &p)
 			if first == nil {
 				first = &m
+				f.checkParameters(m, &p)
 			} else if key := difference(*first, m); key != "" {
+				f.checkParameters(m, &p)
 				p.add(fail("give both the same", "hook and isolator share one core, but differ in the parameter %s (%q in %s, %q in %s)", key, first.value(key), first.Name, m.value(key), m.Name))
 			}
 		}

@@ -228,6 +228,7 @@ func TestSettings(t *testing.T) {
 	s, err = readSettings(own("DOCKER_HOST=unix:///shell.sock"), &Agent{})
 	require.NoError(t, err)
 	require.Equal(t, "unix:///var/run/docker.sock", s.EngineHost)
+	require.Equal(t, "the agent's --"+executorVariables+", which has no DOCKER_HOST", s.EngineFrom)
 	s, err = readSettings(own(), &Agent{})
 	require.NoError(t, err)
 	require.Empty(t, s.EngineHost)
