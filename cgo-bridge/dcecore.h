@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 /* Raised by every change that a module or a core of the other side would misunderstand. */
-#define DCE_CORE_ABI_VERSION 1u
+#define DCE_CORE_ABI_VERSION 2u
 
 /* What a function returns and what a callback reports. Values keep their meaning for ever; unknown ones are failures.
  */
@@ -62,6 +62,15 @@ typedef int32_t (*dce_core_submit_fn)(dce_core core, dce_chars* op, size_t op_le
                                       uint32_t timeout_ms, dce_core_done done, void* cookie);
 typedef int32_t (*dce_core_close_fn)(dce_core core);
 typedef void (*dce_core_free_fn)(void* memory);
+
+/* The five functions below, for a caller that binds them by name. */
+typedef struct {
+  dce_core_abi_version_fn abi_version;
+  dce_core_open_fn open;
+  dce_core_submit_fn submit;
+  dce_core_close_fn close;
+  dce_core_free_fn free;
+} dce_core_functions;
 
 /* Left out by callers that bind by name only. */
 #ifndef DCE_CORE_TYPES_ONLY
@@ -108,39 +117,41 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  * character but control characters and '/'. Paths are absolute. Input that is no JSON, unknown operations and
  * unknown keys end with DCE_INVALID.
  *
- * attach        {"module": "hook" | "isolator"}  ->  {}
- *     A module of this name was created, and stays until close. Once the isolator is attached, nothing counts as
- *     an orphan until recover has said what lives. The hook alone has no recover: what lives then are executors
- *     with a process.
+ * attach        {"module": "Hook" | "Isolator"}  ->  {}
+ *     A module of this kind was created, and stays until close; upper and lower case are the same. Once the isolator is
+ *     attached, nothing counts as an orphan until recover has said what lives. The hook alone has no recover: what
+ *     lives then are executors with a process.
  *
  * hook.removed  {"framework": s, "executor": s, "at_ns": n}  ->  {}
  *     The agent removed this executor at this time (nanoseconds since 1970). What it left and what was created
  *     before then is owed; a later run of the same executor id is not meant. Ends as soon as the debt is taken
  *     over (in the journal, or covered by labels), not when it is paid. Comes for executors that are none of ours
- *     too.
+ *     too. One that is not accepted for DCE_BUSY has everything compared.
  *
- * recover       {"containers": [{"container": s, "sandbox": s, "framework": s, "executor": s, "pid": n}, ...],
- *                "orphans": [s, ...]}  ->  {}
- *     What the agent found when it started; comes once, also with both lists empty. framework and executor are ""
- *     where a container has no executor. orphans are containers that the agent is about to destroy: a cleanup
- *     follows for each. The sandboxes give the agent's work_dir, and so io.dce.scope. Ends when the live set is
- *     known; what belongs to none of it is removed in the background.
+ * recover       {"states": [STATE, ...], "orphans": [ID, ...]}  ->  {}
+ *     What the agent found when it started; comes once, also with both lists empty. orphans are containers that the
+ *     agent is about to destroy: a cleanup follows for each. The sandboxes give the agent's work_dir, and so
+ *     io.dce.scope. Ends when the live set is known; what belongs to none of it is removed in the background.
  *
- * prepare       {"container": s, "sandbox": s, "framework": s, "executor": s, "user": s, "labels": {s: s, ...},
- *                "command": {"value": s, "shell": b, "arguments": [s, ...]},
- *                "requests": RESOURCES, "limits": RESOURCES}  ->  fields of mesos.slave.ContainerLaunchInfo
+ * prepare       {"container": s, "config": CONFIG}  ->  fields of mesos.slave.ContainerLaunchInfo
  *     Before an executor starts, and after the agent made its cgroup. Comes for every executor, ours or not: the
- *     core tells them apart by the command and refuses only its own. user is "" where there is none; labels are
- *     the executor's, the last of a key. The output is JSON by the names in the .proto, such as {"environment":
- *     {"variables": [{"name": "DCE_CGROUP_PARENT", "value": s}, ...]}}; the agent gives it to the executor.
- *     DCE_REFUSED fails the launch with the sentence. Any other failure lets it go on: the executor checks again.
+ *     core tells them apart by the command and refuses only its own. The output is JSON by the names in the .proto,
+ *     such as {"environment": {"variables": [{"name": "DCE_CGROUP_PARENT", "value": s}, ...]}}; the agent gives it to
+ *     the executor. DCE_REFUSED fails the launch with the sentence. Any other failure lets it go on, for the executor
+ *     checks again; but where use_hierarchy is "require" the module fails the launch of what may be a pod.
  *
- * update        {"container": s, "requests": RESOURCES, "limits": RESOURCES}  ->  {}
- *     The container's resources changed. DCE_REFUSED fails the update, and the agent then destroys the container.
+ * update        {"container": s, "config": CONFIG}  ->  {}
+ *     The container's resources changed. Of CONFIG only resources and limits are there. DCE_REFUSED fails the update,
+ *     and the agent then destroys the container.
  *
  * usage         {"container": s}  ->  fields of mesos.ResourceStatistics
  *     What the pod uses beyond what the agent measures itself, by the names in the .proto; {} for nothing. The
- *     module adds the timestamp.
+ *     module sets the timestamp.
+ *
+ * attribute     {"container": s}  ->  fields of mesos.ExecutorInfo
+ *     Before the cleanup of a container: its executor_id, framework_id and labels, where these labels are to be in
+ *     the status of the tasks that the agent ends with it (slaveTaskStatusDecorator); {} for nothing. They say what the
+ *     kernel killed for want of memory, which the executor could note in its sandbox and maybe not report.
  *
  * cleanup       {"container": s}  ->  {}
  *     The container ended and its processes are gone; its cgroup is not yet. Ends when nothing of it is left.
@@ -148,17 +159,18 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  *     unknown containers too.
  *
  * reconcile     {}  ->  {}
- *     Compare everything now, and not only at the next interval: the module lost something. Ends when that was
- *     started.
+ *     Compare everything now, and not only at the next interval. Ends when that was started.
  *
- * metrics       {}  ->  {"containers_reaped": n, "orphans_found": n, "reap_failures": n, "core_panics": n, "owed": n,
- *                "engine_up": 0 | 1, "hierarchy_enforced": 0 | 1}
- *     From memory. The first four only grow. owed is the number of executors and containers whose clean-up has not
- *     ended; engine_up tells of the last call to the engine; hierarchy_enforced is 1 where cgroups_root was
+ * metrics       {}  ->  {"containers_reaped": n, "orphans_found": n, "reap_failures": n, "core_panics": n,
+ *                "queue_length": n, "engine_up": 0 | 1, "hierarchy_enforced": 0 | 1}
+ *     From memory. The first four only grow. queue_length is the number of executors and containers whose clean-up has
+ *     not ended; engine_up tells of the last call to the engine; hierarchy_enforced is 1 where cgroups_root was
  *     verified to be hierarchical (always so on cgroup v2).
  *
- * RESOURCES is {"cpus": n, "mem_bytes": n}. What is not given is left out; -1 is "no limit". limits has only what
- * differs from requests, and nothing for agents before Mesos 1.10.
+ * ID, STATE and CONFIG are messages of Mesos in JSON, by the names in its .proto and as stout's JSON::protobuf has them:
+ * mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what is not
+ * there is the default, and fields that the core does not know are passed over. A limit of -1 or null is "no limit".
+ * CONFIG has limits from Mesos 1.10 on, and then only what differs from the resources.
  */
 int32_t dce_core_submit(dce_core core, dce_chars* op, size_t op_len, dce_chars* input, size_t len, uint32_t timeout_ms,
                         dce_core_done done, void* cookie);

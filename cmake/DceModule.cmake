@@ -45,8 +45,8 @@ function(dce_add_module name mesos)
 
   set(source ${PROJECT_SOURCE_DIR}/module-cpp)
   # As objects, so that tests can have them without going through the shared library.
-  add_library(${name}_objects OBJECT ${source}/isolator.cpp ${source}/loader.cpp ${source}/module.cpp
-                                     ${source}/session.cpp ${source}/worker.cpp)
+  add_library(${name}_objects OBJECT ${source}/hook.cpp ${source}/isolator.cpp ${source}/loader.cpp
+                                     ${source}/module.cpp ${source}/session.cpp ${source}/worker.cpp)
   target_include_directories(${name}_objects PUBLIC ${source} ${PROJECT_SOURCE_DIR}/cgo-bridge)
   target_link_libraries(${name}_objects PUBLIC ${mesos} Threads::Threads ${CMAKE_DL_LIBS})
   # GCC's optimizer takes these for faults of ours when templates of old versions of stout and boost are inlined.

@@ -1,15 +1,16 @@
-#include "isolator.hpp"
-
+// Tells the core what lives, has it check and name the pod's cgroup, and clean up before the agent does.
 #include <glog/logging.h>
 
 #include <cmath>
+#include <list>
 #include <process/clock.hpp>
 #include <stout/protobuf.hpp>
+#include <stout/stringify.hpp>
 
 #include "dcecore.h"
+#include "modules.hpp"
 
 using mesos::ContainerID;
-using mesos::Resources;
 using mesos::ResourceStatistics;
 using mesos::slave::ContainerConfig;
 using mesos::slave::ContainerLaunchInfo;
@@ -21,138 +22,131 @@ namespace dce {
 namespace {
 
 const Seconds kTimeout(5);       // of what a launch, an end or a start of the agent waits for
-const Seconds kUsageTimeout(1);  // of what the agent asks for again and again
+const Seconds kShortTimeout(1);  // of what is asked for again and again, or can be done without
 
-JSON::String json(const std::string& text) {
-  return JSON::String(text);
+JSON::Object about(const ContainerID& id) {
+  return {{"container", JSON::String(id.value())}};
 }
 
-JSON::Object json(const Resources& resources) {
-  JSON::Object object;
-  if (resources.cpus().isSome()) {
-    object.values["cpus"] = resources.cpus().get();
+// What the core is told of a container. JSON has no infinity, which is what "no limit" is for Mesos, and stout's writer ends
+// the process where it finds one (NumberWriter in stout/jsonify.hpp): no number of a framework may come through unseen.
+JSON::Object about(const ContainerID& id, ContainerConfig config) {
+  config.clear_task_info();
+  config.mutable_executor_info()->clear_resources();
+#ifdef DCE_MESOS_HAS_LIMITS
+  for (auto& limit : *config.mutable_limits()) {
+    limit.second.set_value(std::isfinite(limit.second.value()) ? limit.second.value() : -1);
   }
-  if (resources.mem().isSome()) {
-    object.values["mem_bytes"] = resources.mem().get().bytes();
-  }
-  return object;
+#endif
+  return {{"container", JSON::String(id.value())}, {"config", JSON::protobuf(config)}};
 }
 
-// Limits as Mesos has them: mem in MB, and infinity for none.
-template <typename Limits>
-JSON::Object limitsJson(const Limits& limits) {
-  JSON::Object object;
-  for (const auto& limit : limits) {
-    const double value = limit.second.value();
-    if (limit.first == "cpus") {
-      object.values["cpus"] = std::isinf(value) ? -1 : value;
-    } else if (limit.first == "mem") {
-      object.values["mem_bytes"] = std::isinf(value) ? int64_t{-1} : static_cast<int64_t>(value * (1 << 20));
+template <typename Messages>
+JSON::Array all(const Messages& messages) {
+  JSON::Array array;
+  for (const auto& message : messages) {
+    array.values.push_back(JSON::protobuf(message));
+  }
+  return array;
+}
+
+// The message that a reply holds.
+template <typename Message>
+Try<Message> parsed(const Reply& reply) {
+  Try<JSON::Object> fields = JSON::parse<JSON::Object>(reply.body);
+  if (reply.status != DCE_OK || fields.isError()) {
+    return Error(reply.body);
+  }
+  fields.get().values["timestamp"] = process::Clock::now().secs();  // of ResourceStatistics; others have no such field
+  return protobuf::parse<Message>(fields.get());
+}
+
+Future<Nothing> tell(const std::shared_ptr<Session>& session, const std::string& op, const JSON::Object& input) {
+  return session->call(op, input, kTimeout).then([op](const Reply& reply) -> Future<Nothing> {
+    if (reply.status == DCE_REFUSED && op == "update") {
+      return Failure(reply.body);
     }
-  }
-  return object;
-}
-
-// What of a container is known at its launch and at the recovery.
-template <typename Known>
-JSON::Object json(const ContainerID& id, const Known& known) {
-  return {{"container", json(id.value())},
-          {"sandbox", json(known.directory())},
-          {"framework", json(known.executor_info().framework_id().value())},
-          {"executor", json(known.executor_info().executor_id().value())}};
-}
-
-enum class Refusal { kFails, kIsIgnored };
-
-// The end of an operation; the agent sees no failure of the core, and of refusals those that it is to see.
-Future<Nothing> attempted(const std::string& what, const Future<Reply>& reply, Refusal refusal) {
-  return reply.then([what, refusal](const Reply& end) -> Future<Nothing> {
-    if (end.status == DCE_REFUSED && refusal == Refusal::kFails) {
-      return Failure(end.body);
-    }
-    LOG_IF(WARNING, end.status != DCE_OK) << "dce: " << what << " goes on without its outcome: " << end.body;
+    LOG_IF(WARNING, reply.status != DCE_OK) << "dce: the agent goes on without a " << op << ": " << reply.body;
     return Nothing();
   });
 }
 
-// The message that a reply holds, with some fields of ours.
-template <typename Message>
-Try<Message> parsed(const Reply& reply, const JSON::Object& ours) {
-  Try<JSON::Object> fields = JSON::parse<JSON::Object>(reply.status == DCE_OK ? reply.body : "");
-  if (fields.isError()) {
-    return Error(fields.error());
+// It has no state: the core has it. Nested and standalone containers are no executors and not its business, isolate has
+// nothing to do, watch and status have nothing to say: these are as the agent has them by default.
+//
+// Only a refusal by the core (DCE_REFUSED) of a launch or an update fails a future. A core that hangs or panics must not
+// keep the agent from its work; the executor checks again what prepare could not, and the reconcile finds what cleanup
+// could not remove. With use_hierarchy=require a pod that the core could not check is not launched, either.
+class PodIsolator final : public mesos::slave::Isolator {
+ public:
+  explicit PodIsolator(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+
+#ifdef DCE_MESOS_RECOVERS_LIST
+  Future<Nothing> recover(const std::list<ContainerState>& states, const hashset<ContainerID>& orphans) override {
+#else
+  Future<Nothing> recover(const std::vector<ContainerState>& states, const hashset<ContainerID>& orphans) override {
+#endif
+    return tell(session_, "recover", {{"states", all(states)}, {"orphans", all(orphans)}});
   }
-  fields.get().values.insert(ours.values.begin(), ours.values.end());
-  return protobuf::parse<Message>(fields.get());
-}
+
+  Future<Option<ContainerLaunchInfo>> prepare(const ContainerID& id, const ContainerConfig& config) override {
+    const JSON::Object input = about(id, config);
+    // Only the core can say for sure which commands are pods; without this name, none is.
+    const bool strict = session_->strict() && stringify(input).find("dce-executor") != std::string::npos;
+    return session_->call("prepare", input, kTimeout)
+        .then([id, strict](const Reply& reply) -> Future<Option<ContainerLaunchInfo>> {
+          const auto info = parsed<ContainerLaunchInfo>(reply);
+          if (reply.status == DCE_REFUSED) {
+            return Failure(reply.body);
+          }
+          if (info.isError() && strict) {
+            return Failure("use_hierarchy=require, and the core could not check the pod's cgroup: " + info.error());
+          }
+          LOG_IF(WARNING, info.isError())
+              << "dce: the launch of " << id.value() << " goes on without: " << info.error();
+          return info.isError() ? Option<ContainerLaunchInfo>(None()) : info.get();
+        });
+  }
+
+#ifdef DCE_MESOS_HAS_LIMITS
+  Future<Nothing> update(const ContainerID& id, const mesos::Resources& requests,
+                         const google::protobuf::Map<std::string, mesos::Value::Scalar>& limits = {}) override {
+    ContainerConfig config;
+    *config.mutable_limits() = limits;
+#else
+  Future<Nothing> update(const ContainerID& id, const mesos::Resources& requests) override {
+    ContainerConfig config;
+#endif
+    *config.mutable_resources() = requests;
+    return tell(session_, "update", about(id, config));
+  }
+
+  Future<ResourceStatistics> usage(const ContainerID& id) override {
+    return session_->call("usage", about(id), kShortTimeout).then([](const Reply& reply) {
+      const auto statistics = parsed<ResourceStatistics>(reply);
+      return statistics.isSome() ? statistics.get() : ResourceStatistics();
+    });
+  }
+
+  Future<Nothing> cleanup(const ContainerID& id) override {
+    const auto session = session_;
+    return session->call("attribute", about(id), kShortTimeout).then([session, id](const Reply& reply) {
+      const auto ended = parsed<mesos::ExecutorInfo>(reply);  // an error where there is nothing to say
+      if (ended.isSome()) {
+        session->attribute(ended.get());
+      }
+      return tell(session, "cleanup", about(id));
+    });
+  }
+
+ private:
+  const std::shared_ptr<Session> session_;
+};
 
 }  // namespace
 
-Future<Nothing> PodIsolator::recover(const ContainerStates& states, const hashset<ContainerID>& orphans) {
-  JSON::Array containers;
-  for (const ContainerState& state : states) {
-    JSON::Object one = json(state.container_id(), state);
-    one.values["pid"] = state.pid();
-    containers.values.push_back(one);
-  }
-  JSON::Array doomed;
-  for (const ContainerID& id : orphans) {
-    doomed.values.push_back(json(id.value()));
-  }
-  return attempted("recovery", session_->call("recover", {{"containers", containers}, {"orphans", doomed}}, kTimeout),
-                   Refusal::kIsIgnored);
-}
-
-Future<Option<ContainerLaunchInfo>> PodIsolator::prepare(const ContainerID& id, const ContainerConfig& config) {
-  JSON::Array arguments;
-  for (const std::string& argument : config.command_info().arguments()) {
-    arguments.values.push_back(json(argument));
-  }
-  JSON::Object labels;
-  for (const auto& label : config.executor_info().labels().labels()) {
-    labels.values[label.key()] = json(label.value());
-  }
-  JSON::Object input = json(id, config);
-  input.values["user"] = json(config.user());
-  input.values["command"] = JSON::Object{
-      {"value", json(config.command_info().value())}, {"shell", config.command_info().shell()}, {"arguments", arguments}};
-  input.values["labels"] = labels;
-  input.values["requests"] = json(Resources(config.resources()));
-#ifdef DCE_MESOS_HAS_LIMITS
-  input.values["limits"] = limitsJson(config.limits());
-#else
-  input.values["limits"] = JSON::Object();
-#endif
-  const Future<Reply> reply = session_->call("prepare", input, kTimeout);
-  return attempted("the launch of " + id.value(), reply, Refusal::kFails).then([reply]() -> Option<ContainerLaunchInfo> {
-    const Try<ContainerLaunchInfo> info = parsed<ContainerLaunchInfo>(reply.get(), {});
-    return info.isSome() ? Option<ContainerLaunchInfo>(info.get()) : None();
-  });
-}
-
-#ifdef DCE_MESOS_HAS_LIMITS
-Future<Nothing> PodIsolator::update(const ContainerID& id, const Resources& requests,
-                                    const google::protobuf::Map<std::string, mesos::Value::Scalar>& limits) {
-  const JSON::Object limited = limitsJson(limits);
-#else
-Future<Nothing> PodIsolator::update(const ContainerID& id, const Resources& requests) {
-  const JSON::Object limited;
-#endif
-  const JSON::Object input = {{"container", json(id.value())}, {"requests", json(requests)}, {"limits", limited}};
-  return attempted("the update of " + id.value(), session_->call("update", input, kTimeout), Refusal::kFails);
-}
-
-Future<ResourceStatistics> PodIsolator::usage(const ContainerID& id) {
-  return session_->call("usage", {{"container", json(id.value())}}, kUsageTimeout).then([](const Reply& reply) {
-    const JSON::Number now = process::Clock::now().secs();
-    const Try<ResourceStatistics> statistics = parsed<ResourceStatistics>(reply, {{"timestamp", now}});
-    return statistics.isSome() ? statistics.get() : ResourceStatistics();
-  });
-}
-
-Future<Nothing> PodIsolator::cleanup(const ContainerID& id) {
-  return attempted("the clean-up of " + id.value(), session_->call("cleanup", {{"container", json(id.value())}}, kTimeout),
-                   Refusal::kIsIgnored);
+mesos::slave::Isolator* newIsolator(const std::shared_ptr<Session>& session) {
+  return new PodIsolator(session);
 }
 
 }  // namespace dce

@@ -1,25 +1,17 @@
-#include "loader.hpp"
-
+// Checks, loads and opens libdcecore.so.
 #include <dlfcn.h>
 #include <elf.h>
 
+#include <cstring>
 #include <fstream>
 #include <utility>
-#include <vector>
 
 #define DCE_CORE_TYPES_ONLY
+#include "core.hpp"
 #include "dcecore.h"
 
 namespace dce {
 namespace {
-
-struct Functions {
-  dce_core_abi_version_fn version;
-  dce_core_open_fn open;
-  dce_core_submit_fn submit;
-  dce_core_close_fn close;
-  dce_core_free_fn free;
-};
 
 // Runs on a thread of the core.
 void finished(void* cookie, int32_t status, dce_chars* bytes, size_t length) noexcept {
@@ -29,7 +21,7 @@ void finished(void* cookie, int32_t status, dce_chars* bytes, size_t length) noe
 
 class LoadedCore final : public Core {
  public:
-  LoadedCore(const Functions& functions, dce_core core) : functions_(functions), core_(core) {}
+  LoadedCore(const dce_core_functions& functions, dce_core core) : functions_(functions), core_(core) {}
   ~LoadedCore() override { functions_.close(core_); }
 
   void submit(const std::string& op, const std::string& input, std::chrono::milliseconds timeout, Done done) override {
@@ -44,53 +36,42 @@ class LoadedCore final : public Core {
   }
 
  private:
-  const Functions functions_;
+  const dce_core_functions functions_;
   const dce_core core_;
 };
 
-// Why the file can't be loaded, or "". The dynamic linker trusts the headers of a truncated library and dies of SIGBUS.
-std::string flaw(const std::string& path) {
+// Whether a file is a whole library: the dynamic linker trusts a truncated one and dies of SIGBUS.
+bool isWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   const auto size = static_cast<uint64_t>(file.tellg());
   Elf64_Ehdr header = {};
-  if (!file || !file.seekg(0) || !file.read(reinterpret_cast<char*>(&header), sizeof(header))) {
-    return "it can't be read, or is empty";
-  }
-  if (std::string(reinterpret_cast<const char*>(header.e_ident), SELFMAG) != ELFMAG ||
-      header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr)) {
-    return "it is no shared library for this machine";
-  }
-  std::vector<Elf64_Phdr> segments(header.e_phnum);
-  file.seekg(static_cast<std::streamoff>(header.e_phoff));
-  file.read(reinterpret_cast<char*>(segments.data()), static_cast<std::streamsize>(segments.size() * sizeof(segments[0])));
-  // The table of sections is the last thing in the file; where there is none, its offset is 0.
-  bool whole = file && header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize <= size;
-  for (const Elf64_Phdr& segment : segments) {
-    whole = whole && segment.p_filesz <= size && segment.p_offset <= size - segment.p_filesz;
-  }
-  return whole ? "" : "it is truncated";
+  file.seekg(0).read(reinterpret_cast<char*>(&header), sizeof(header));
+  // The table of sections is the last thing that a linker writes.
+  const uint64_t end = header.e_shoff + uint64_t{header.e_shnum} * header.e_shentsize;
+  return file && std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+         header.e_shoff != 0 && end <= size;
 }
 
 }  // namespace
 
 Try<std::shared_ptr<Core>> load(const std::string& path, const std::string& config) {
-  const std::string hint = "; install the libdcecore.so that belongs to this module, or name it in the parameter 'core'";
-  const std::string fault = flaw(path);
-  if (!fault.empty()) {
-    return Error("The core " + path + " can't be loaded, for " + fault + hint);
+  const std::string hint =
+      "; install the libdcecore.so that belongs to this module, or name it in the parameter 'core'";
+  if (!isWhole(path)) {
+    return Error("The core " + path + " can't be read, or is not a whole shared library for this machine" + hint);
   }
   void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (library == nullptr) {
     return Error("The core can't be loaded: " + std::string(dlerror()) + hint);
   }
   std::string missing;
-  const auto bind = [&](auto* function, const char* symbol) {
-    *function = reinterpret_cast<std::remove_pointer_t<decltype(function)>>(dlsym(library, symbol));
-    missing += *function == nullptr ? std::string(missing.empty() ? "" : ", ") + symbol : "";
+  const auto bind = [&](auto* function, const std::string& symbol) {
+    *function = reinterpret_cast<std::remove_pointer_t<decltype(function)>>(dlsym(library, symbol.c_str()));
+    missing += *function == nullptr ? " " + symbol : "";
   };
-  Functions functions = {};
-  bind(&functions.version, "dce_core_abi_version");
-  const uint32_t version = missing.empty() ? functions.version() : DCE_CORE_ABI_VERSION;
+  dce_core_functions functions = {};
+  bind(&functions.abi_version, "dce_core_abi_version");
+  const uint32_t version = missing.empty() ? functions.abi_version() : DCE_CORE_ABI_VERSION;
   if (version != DCE_CORE_ABI_VERSION) {
     return Error("The core " + path + " has version " + std::to_string(version) +
                  " of the interface and this module has version " + std::to_string(DCE_CORE_ABI_VERSION) + hint);
@@ -100,7 +81,7 @@ Try<std::shared_ptr<Core>> load(const std::string& path, const std::string& conf
   bind(&functions.close, "dce_core_close");
   bind(&functions.free, "dce_core_free");
   if (!missing.empty()) {
-    return Error("The library " + path + " is no core of dce, for it lacks " + missing + hint);
+    return Error("The library " + path + " is no core of dce, for it lacks" + missing + hint);
   }
   dce_core core = 0;
   char* said = nullptr;

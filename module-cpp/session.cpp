@@ -6,16 +6,8 @@
 #include <process/metrics/metrics.hpp>
 #include <process/process.hpp>
 #include <stout/stringify.hpp>
-#include <utility>
 
 #include "dcecore.h"
-#ifdef DCE_MESOS_HAS_PULL_GAUGE
-#include <process/metrics/pull_gauge.hpp>
-using Gauge = process::metrics::PullGauge;
-#else
-#include <process/metrics/gauge.hpp>
-using Gauge = process::metrics::Gauge;
-#endif
 
 using process::Failure;
 using process::Future;
@@ -25,12 +17,7 @@ namespace dce {
 namespace {
 
 constexpr std::chrono::seconds kPatience(10);  // with a core that opens or ends
-constexpr std::chrono::seconds kFresh(1);      // for so long the core is not asked for its metrics again
-
-class Relay : public process::Process<Relay> {
- public:
-  Relay() : ProcessBase(process::ID::generate("dce-relay")) {}
-};
+constexpr size_t kAttributions = 1000;         // of ended executors that are not removed yet
 
 // libdcecore.so in the folder of this library.
 std::string besideTheModule() {
@@ -39,120 +26,111 @@ std::string besideTheModule() {
   return file.substr(0, file.rfind('/') + 1) + "libdcecore.so";
 }
 
-// The parameters for the core, and the path of the core apart.
-Try<JSON::Object> read(const mesos::Parameters& parameters, std::string* path) {
-  JSON::Object config;
-  for (const mesos::Parameter& parameter : parameters.parameter()) {
-    if (!config.values.emplace(parameter.key(), JSON::String(parameter.value())).second) {
-      return Error("The parameter '" + parameter.key() + "' is given twice; leave one of them out");
-    }
-  }
-  const auto core = config.values.find("core");
-  *path = core == config.values.end() ? besideTheModule() : core->second.as<JSON::String>().value;
-  config.values.erase("core");
-  return config;
-}
-
 }  // namespace
 
-Try<std::shared_ptr<Session>> Session::join(const std::string& module, const mesos::Parameters& parameters,
+Try<std::shared_ptr<Session>> Session::join(const std::string& kind, const mesos::Parameters& parameters,
                                             const Opener& opener) {
   static auto* const mutex = new std::mutex;  // these are never freed: other threads may outlive the statics
   static auto* const current = new std::weak_ptr<Session>;
-  static auto* const sharedConfig = new std::string;
+  static auto* const shared = new std::string;  // its core and config
 
-  std::string path;
-  const Try<JSON::Object> parsed = read(parameters, &path);
-  if (parsed.isError()) {
-    return Error(parsed.error());
+  JSON::Object given;
+  for (const mesos::Parameter& parameter : parameters.parameter()) {
+    if (!given.values.emplace(parameter.key(), JSON::String(parameter.value())).second) {
+      return Error("The parameter '" + parameter.key() + "' is given twice; leave one of them out");
+    }
   }
-  const std::string config = stringify(parsed.get());
+  const auto core = given.at<JSON::String>("core");
+  const auto hierarchy = given.at<JSON::String>("use_hierarchy");
+  given.values.erase("core");
+  const std::string path = core.isSome() ? core.get().value : besideTheModule();
+  const std::string config = stringify(given);
+
   const std::lock_guard<std::mutex> lock(*mutex);
   std::shared_ptr<Session> session = current->lock();
   if (session == nullptr) {
-    const auto worker = Worker::start([opener, path, config] { return opener(path, config); }, kPatience);
-    if (worker.isError()) {
-      return Error(worker.error());
+    const auto opened = onThread([opener, path, config] { return opener(path, config); }, kPatience);
+    if (opened.isError()) {
+      return Error(opened.error());
     }
-    session.reset(new Session);
-    session->worker_ = worker.get();
-    session->relay_ = process::spawn(new Relay, true);
+    session.reset(new Session(opened.get(), hierarchy.isSome() && hierarchy.get().value == "require"));
     session->addMetrics();
     *current = session;
-    *sharedConfig = path + " " + config;
-  } else if (*sharedConfig != path + " " + config) {
-    return Error("The hook and the isolator share one core and must have the same parameters; one has " + *sharedConfig +
+    *shared = path + " " + config;
+  } else if (*shared != path + " " + config) {
+    return Error("The hook and the isolator share one core and must have the same parameters; one has " + *shared +
                  " and the other " + path + " " + config);
   }
-  session->call("attach", {{"module", JSON::String(module)}}, Seconds(10));
+  session->call("attach", {{"module", JSON::String(kind)}}, Seconds(10));
   return session;
 }
 
 Session::~Session() {
-  for (const auto& remove : removeMetrics_) {
-    remove();
+  for (const Gauge& gauge : gauges_) {
+    process::metrics::remove(gauge);
   }
-  worker_.reset();                    // after this the core completes nothing more
+  process::metrics::remove(hookTime_);
+  core_.reset();                      // after this the core completes nothing more
   process::terminate(relay_, false);  // after what was dispatched to it
 }
 
 void Session::removed(const std::string& framework, const std::string& executor) {
   hookTime_.start();
-  worker_->removed(framework, executor);
+  const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+  const JSON::Object input = {{"framework", JSON::String(framework)},
+                              {"executor", JSON::String(executor)},
+                              {"at_ns", JSON::Number(now.count())}};
+  core_->submit("hook.removed", stringify(input), kPatience, [](const Reply&) {});  // the core logs what fails
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    attributions_.erase({framework, executor});
+  }
   hookTime_.stop();
 }
 
 Future<Reply> Session::call(const std::string& op, const JSON::Object& input, const Duration& timeout) {
   const auto promise = std::make_shared<Promise<Reply>>();
-  const process::UPID relay = relay_;
-  worker_->call(
-      op, stringify(input), std::chrono::milliseconds(static_cast<int64_t>(timeout.ms())),
-      [relay, promise](const Reply& reply) { process::dispatch(relay, [promise, reply] { promise->set(reply); }); });
+  const auto done = [relay = relay_, promise](const Reply& reply) {
+    process::dispatch(relay, [promise, reply] { promise->set(reply); });
+  };
+  core_->submit(op, stringify(input), std::chrono::milliseconds(static_cast<int64_t>(timeout.ms())), done);
   // The core keeps the deadline; this is for a core that hangs.
   return promise->future().after(timeout + Seconds(1), [op](const Future<Reply>&) -> Future<Reply> {
     return Reply{DCE_TIMEOUT, "the core does not answer to " + op};
   });
 }
 
-// One operation serves all metrics of a snapshot.
-Future<double> Session::metric(const std::string& key) {
+void Session::attribute(const mesos::ExecutorInfo& ended) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  if (asked_ == decltype(asked_)() || now - asked_ > kFresh) {
-    asked_ = now;
-    metrics_ = call("metrics", {}, Seconds(1));
+  if (attributions_.size() < kAttributions) {
+    attributions_[{ended.framework_id().value(), ended.executor_id().value()}] = ended.labels();
   }
-  return metrics_.then([key](const Reply& reply) -> Future<double> {
-    const Try<JSON::Object> object = JSON::parse<JSON::Object>(reply.body);
-    if (reply.status != DCE_OK || object.isError()) {
-      return Failure("The core has no metrics: " + reply.body);
-    }
-    const auto number = object.get().at<JSON::Number>(key);
-    return number.isSome() ? Future<double>(number.get().as<double>()) : Failure("The core has no metric " + key);
-  });
+}
+
+Option<mesos::Labels> Session::attribution(const std::string& framework, const std::string& executor) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = attributions_.find({framework, executor});
+  return found == attributions_.end() ? Option<mesos::Labels>(None()) : found->second;
 }
 
 void Session::addMetrics() {
-  const std::weak_ptr<Session> weak = shared_from_this();  // a snapshot may be under way when the session ends
-  const auto add = [this](const auto& metric) {
-    process::metrics::add(metric);
-    removeMetrics_.push_back([metric] { process::metrics::remove(metric); });
-  };
-  const auto gauge = [&](const std::string& name, const std::function<Future<double>(Session*)>& value) {
-    add(Gauge("dce/" + name, [weak, value]() -> Future<double> {
+  for (const std::string key : {"containers_reaped", "orphans_found", "reap_failures", "queue_length", "engine_up",
+                                "hierarchy_enforced", "core_panics"}) {
+    // A snapshot may be under way when the session ends.
+    gauges_.emplace_back("dce/" + key, [weak = weak_from_this(), key]() -> Future<double> {
       const auto self = weak.lock();
-      return self == nullptr ? Failure("The module ended") : value(self.get());
-    }));
-  };
-  for (const std::string key :
-       {"containers_reaped", "orphans_found", "reap_failures", "engine_up", "hierarchy_enforced", "core_panics"}) {
-    gauge(key, [key](Session* self) { return self->metric(key); });
+      if (self == nullptr) {
+        return Failure("The module ended");
+      }
+      return self->call("metrics", {}, Seconds(1)).then([key](const Reply& reply) -> Future<double> {
+        const Try<JSON::Object> all = JSON::parse<JSON::Object>(reply.body);
+        const auto number = all.isSome() ? all.get().at<JSON::Number>(key) : Error(all.error());
+        return number.isSome() ? Future<double>(number.get().as<double>()) : Failure("The core has no metric " + key);
+      });
+    });
+    process::metrics::add(gauges_.back());
   }
-  gauge("queue_length", [](Session* self) {
-    const auto waiting = static_cast<double>(self->worker_->waiting());
-    return self->metric("owed").then([waiting](double owed) { return waiting + owed; });
-  });
-  add(hookTime_);
+  process::metrics::add(hookTime_);
 }
 
 }  // namespace dce

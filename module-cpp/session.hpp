@@ -1,22 +1,27 @@
-// What the modules of one agent share: the core, the thread that calls it, and the metrics.
+// What the modules of one agent share: the core, what is known of ended executors, and the metrics.
 #pragma once
 
-#include <chrono>
-#include <functional>
-#include <memory>
+#include <map>
 #include <mesos/mesos.hpp>
 #include <mutex>
 #include <process/future.hpp>
+#include <process/id.hpp>
 #include <process/metrics/timer.hpp>
-#include <process/pid.hpp>
+#include <process/process.hpp>
 #include <stout/duration.hpp>
 #include <stout/json.hpp>
-#include <stout/try.hpp>
-#include <string>
+#include <stout/option.hpp>
+#include <utility>
 #include <vector>
 
-#include "loader.hpp"
-#include "worker.hpp"
+#include "core.hpp"
+#ifdef DCE_MESOS_HAS_PULL_GAUGE
+#include <process/metrics/pull_gauge.hpp>
+using Gauge = process::metrics::PullGauge;
+#else
+#include <process/metrics/gauge.hpp>
+using Gauge = process::metrics::Gauge;
+#endif
 
 namespace dce {
 
@@ -24,34 +29,39 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Opener = std::function<Try<std::shared_ptr<Core>>(const std::string& path, const std::string& config)>;
 
-  // The session of this process, for a module ("hook" or "isolator") with these parameters: the one that there is, or a new
-  // one with a core that opener opens. It ends with its last owner. The error is a sentence for the operator.
-  static Try<std::shared_ptr<Session>> join(const std::string& module, const mesos::Parameters& parameters,
+  // The session of this process, for a module of this kind with these parameters: the one that there is, or a new one with a
+  // core that opener opens. It ends with its last owner. The error is a sentence for the operator.
+  static Try<std::shared_ptr<Session>> join(const std::string& kind, const mesos::Parameters& parameters,
                                             const Opener& opener = load);
   ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
 
-  // Notes that an executor was removed, and returns. Not for two threads at a time: the agent holds a mutex over its hooks.
+  // Notes that an executor was removed. Not for two threads at a time: the agent holds a mutex over its hooks.
   void removed(const std::string& framework, const std::string& executor);
 
   // Has the core do an operation of dcecore.h. Never fails: a core that does not answer is DCE_TIMEOUT. What is chained to
   // the future runs on a thread of libprocess, never on one of the core.
   process::Future<Reply> call(const std::string& op, const JSON::Object& input, const Duration& timeout);
 
+  // Keeps the labels of an executor that ended for the status of its task, until it is removed.
+  void attribute(const mesos::ExecutorInfo& ended);
+  Option<mesos::Labels> attribution(const std::string& framework, const std::string& executor);
+
+  // Whether a pod may only be launched where the core has checked its cgroup: use_hierarchy=require.
+  bool strict() const { return strict_; }
+
  private:
-  Session() : hookTime_("dce/hook", Hours(1)) {}
+  Session(std::shared_ptr<Core> core, bool strict) : strict_(strict), core_(std::move(core)) {}
   void addMetrics();
-  process::Future<double> metric(const std::string& key);
 
-  std::shared_ptr<Worker> worker_;
-  process::UPID relay_;  // the process that completions are dispatched to
-  process::metrics::Timer<Microseconds> hookTime_;
-  std::vector<std::function<void()>> removeMetrics_;
+  const bool strict_;
+  std::shared_ptr<Core> core_;
+  // The process that completions are dispatched to.
+  const process::UPID relay_ = process::spawn(new process::ProcessBase(process::ID::generate("dce-relay")), true);
+  std::vector<Gauge> gauges_;
+  process::metrics::Timer<Microseconds> hookTime_{"dce/hook", Hours(1)};
 
-  std::mutex mutex_;  // of the two below
-  process::Future<Reply> metrics_;
-  std::chrono::steady_clock::time_point asked_;  // when metrics_ were asked for
+  std::mutex mutex_;  // of what follows; nothing is waited for under it
+  std::map<std::pair<std::string, std::string>, mesos::Labels> attributions_;  // by framework and executor
 };
 
 }  // namespace dce

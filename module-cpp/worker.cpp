@@ -1,5 +1,4 @@
-#include "worker.hpp"
-
+// The one thread that makes every call into the core, and the queues in front of it.
 #include <glog/logging.h>
 #include <pthread.h>
 #include <sched.h>
@@ -9,88 +8,102 @@
 #include <deque>
 #include <future>
 #include <mutex>
-#include <stout/json.hpp>
-#include <stout/stringify.hpp>
+#include <stout/nothing.hpp>
 #include <thread>
 
+#include "core.hpp"
 #include "dcecore.h"
 
 namespace dce {
 namespace {
 
-constexpr size_t kMaxBytes = 16 << 20;  // of removed executors that wait
-constexpr size_t kWindow = 64;          // removed executors that the core has at a time
-constexpr std::chrono::seconds kRemovedTimeout(30);
+constexpr size_t kMost = 1 << 15;  // that wait in a queue; an ID has at most 255 bytes (NAME_MAX)
 
 struct Call {
   std::string op;
   std::string input;
   std::chrono::milliseconds timeout;
   Core::Done done;
-
-  size_t bytes() const { return sizeof(*this) + input.size(); }
 };
 
-}  // namespace
-
-struct Worker::State {
-  std::mutex mutex;
+// Shared with the thread, which outlives a worker whose core hangs.
+struct State {
+  std::mutex mutex;  // never held while something is called
   std::condition_variable changed;
   std::deque<Call> calls;
-  std::deque<Call> removed;
-  size_t bytes = 0;     // held by removed
-  size_t underWay = 0;  // removed executors that the core has
-  size_t dropped = 0;   // removed executors that did not fit
+  std::deque<Call> removed;  // executors, which have time
   bool stop = false;
   std::promise<Try<Nothing>> opened;
   std::promise<void> ended;
 
-  void run(Opener opener) {
+  void run(Core::Opener opener) {
     // A guest: it and the threads it starts never preempt the agent when they wake up.
     const sched_param none = {};
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
     Try<std::shared_ptr<Core>> core = opener();
     opener = nullptr;  // what it holds ends before the worker
     opened.set_value(core.isError() ? Try<Nothing>(Error(core.error())) : Nothing());
-    std::unique_lock<std::mutex> lock(mutex);
-    while (core.isSome() && !stop) {
-      const bool first = !calls.empty();
-      if (!first && (removed.empty() || underWay >= kWindow)) {
-        changed.wait(lock);
-        continue;
+    for (std::unique_lock<std::mutex> lock(mutex); core.isSome(); lock.lock()) {
+      changed.wait(lock, [this] { return stop || !calls.empty() || !removed.empty(); });
+      if (stop) {
+        break;
       }
-      const Call call = std::move(first ? calls.front() : removed.front());
-      (first ? calls : removed).pop_front();
-      if (!first) {
-        taken(call);
-      }
+      std::deque<Call>& queue = calls.empty() ? removed : calls;
+      const Call call = std::move(queue.front());
+      queue.pop_front();
       lock.unlock();
       core.get()->submit(call.op, call.input, call.timeout, call.done);
-      lock.lock();
     }
-    lock.unlock();
-    core = std::shared_ptr<Core>();   // ends it, and with it what is under way
+    core = std::shared_ptr<Core>();  // ends it, and with it what is under way
+    calls.insert(calls.end(), removed.begin(), removed.end());
     for (const Call& call : calls) {  // nobody adds to them any more
       call.done(Reply{DCE_CLOSED, "the module ends"});
     }
-    removed.clear();  // they hold this state
     ended.set_value();
-  }
-
-  // Counts a removed executor that left its queue. After the last, a reconcile finds what was dropped.
-  void taken(const Call& call) {
-    bytes -= call.bytes();
-    ++underWay;
-    if (removed.empty() && dropped > 0) {
-      LOG(WARNING) << "dce: too many executors were removed at once; what " << dropped << " of them left is looked for";
-      dropped = 0;
-      calls.push_back(Call{"reconcile", "{}", kRemovedTimeout, [](const Reply&) {}});
-    }
   }
 };
 
-Try<std::shared_ptr<Worker>> Worker::start(const Opener& opener, std::chrono::milliseconds patience) {
+class Worker final : public Core {
+ public:
+  Worker(std::shared_ptr<State> state, std::chrono::milliseconds patience)
+      : state_(std::move(state)), patience_(patience) {}
+
+  ~Worker() override {
+    {
+      const std::lock_guard<std::mutex> lock(state_->mutex);
+      state_->stop = true;
+    }
+    state_->changed.notify_one();
+    if (state_->ended.get_future().wait_for(patience_) != std::future_status::ready) {
+      LOG(WARNING) << "dce: the core did not end within " << patience_.count() << " ms and is left to itself";
+    }
+  }
+
+  void submit(const std::string& op, const std::string& input, std::chrono::milliseconds timeout, Done done) override {
+    Call call{op, input, timeout, std::move(done)};
+    std::unique_lock<std::mutex> lock(state_->mutex);
+    std::deque<Call>& queue = op == "hook.removed" ? state_->removed : state_->calls;
+    const bool fits = queue.size() < kMost;
+    if (fits) {
+      queue.push_back(std::move(call));
+    }
+    lock.unlock();
+    state_->changed.notify_one();
+    if (!fits) {
+      call.done(Reply{DCE_BUSY, "too many operations wait for the core"});
+    }
+  }
+
+ private:
+  const std::shared_ptr<State> state_;
+  const std::chrono::milliseconds patience_;
+};
+
+}  // namespace
+
+Try<std::shared_ptr<Core>> onThread(const Core::Opener& opener, std::chrono::milliseconds patience) {
   const auto state = std::make_shared<State>();
+  const std::shared_ptr<Core> worker = std::make_shared<Worker>(state, patience);
   auto opened = state->opened.get_future();
   sigset_t all;
   sigset_t before;
@@ -102,61 +115,10 @@ Try<std::shared_ptr<Worker>> Worker::start(const Opener& opener, std::chrono::mi
   std::thread(&State::run, state, opener).detach();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (opened.wait_for(patience) != std::future_status::ready) {
-    const std::lock_guard<std::mutex> lock(state->mutex);
-    state->stop = true;
     return Error("The core did not open within " + std::to_string(patience.count()) + " ms");
   }
   const Try<Nothing> result = opened.get();
-  if (result.isError()) {
-    return Error(result.error());
-  }
-  return std::shared_ptr<Worker>(new Worker(state, patience));
-}
-
-Worker::~Worker() {
-  {
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->changed.notify_one();
-  if (state_->ended.get_future().wait_for(patience_) != std::future_status::ready) {
-    LOG(WARNING) << "dce: the core did not end within " << patience_.count() << " ms and is left to itself";
-  }
-}
-
-void Worker::removed(const std::string& framework, const std::string& executor) {
-  const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
-  const JSON::Object input = {
-      {"framework", JSON::String(framework)}, {"executor", JSON::String(executor)}, {"at_ns", JSON::Number(now.count())}};
-  const auto state = state_;
-  Call call{"hook.removed", stringify(input), kRemovedTimeout, [state](const Reply&) {
-              const std::lock_guard<std::mutex> lock(state->mutex);
-              --state->underWay;
-              state->changed.notify_one();
-            }};
-  {
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    if (state_->bytes + call.bytes() > kMaxBytes) {
-      ++state_->dropped;
-      return;
-    }
-    state_->bytes += call.bytes();
-    state_->removed.push_back(std::move(call));
-  }
-  state_->changed.notify_one();
-}
-
-void Worker::call(const std::string& op, const std::string& input, std::chrono::milliseconds timeout, Core::Done done) {
-  {
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    state_->calls.push_back(Call{op, input, timeout, std::move(done)});
-  }
-  state_->changed.notify_one();
-}
-
-size_t Worker::waiting() const {
-  const std::lock_guard<std::mutex> lock(state_->mutex);
-  return state_->removed.size() + state_->underWay;
+  return result.isError() ? Try<std::shared_ptr<Core>>(Error(result.error())) : worker;
 }
 
 }  // namespace dce

@@ -18,7 +18,9 @@ import (
 // known is what the agent has said of one of its containers.
 type known struct {
 	framework, executor string
-	foreign             bool            // its command is not dce's: it has no pod
+	sandbox             string // "" where it is not known
+	foreign             bool   // its command is not dce's: it has no pod
+	began               time.Time
 	kept                map[string]bool // hierarchies in which the agent made its cgroup, by mount point; nil: not known
 }
 
@@ -28,6 +30,7 @@ type census struct {
 	isolator  bool      // attached: the agent says what lives
 	trusted   time.Time // when the hook is taken to be alone; zero: no module is attached
 	recovered bool
+	doubted   bool // the agent may have more than it has told, see doubt
 	scope     string
 	live      map[string]known
 	ended     map[string]known // until their cgroup is gone
@@ -95,6 +98,8 @@ func (s *census) began(container, sandbox string, k known) {
 	if run, ok := reaper.ParseSandbox(sandbox); ok {
 		s.scope = run.Scope
 	}
+	k.sandbox = sandbox
+	k.began = time.Now()
 	s.live[container] = k
 }
 
@@ -102,6 +107,26 @@ func (s *census) recover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recovered = true
+}
+
+// of is what is known of a container that lives.
+func (s *census) of(container string) known {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[container]
+}
+
+// doubt is for when the agent has containers that are not known here, for a fault.
+func (s *census) doubt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubted = true
+}
+
+func (s *census) isDoubted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doubted
 }
 
 // over takes a container that ended and returns what is known of it.
@@ -114,6 +139,19 @@ func (s *census) over(container string) known {
 		s.ended[container] = k
 	}
 	return k
+}
+
+// removed takes an executor whose end the agent has seen whole: a container of it that still counts as live has ended, and
+// that was not told, or not understood.
+func (s *census) removed(framework, executor string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, k := range s.live {
+		if k.framework == framework && k.executor == executor && k.began.Before(at) {
+			delete(s.live, id)
+			s.ended[id] = k
+		}
+	}
 }
 
 // runsOf are the ended runs of an executor whose cgroup may still be there.
@@ -154,6 +192,22 @@ func (s *census) keeps(hi cgroup.Hierarchy, run string) bool {
 	defer s.mu.Unlock()
 	k, ok := s.ended[run]
 	return !ok || k.kept == nil || k.kept[hi.Dir]
+}
+
+// inhabited names the hierarchies in which a cgroup itself has processes: an agent puts an executor there, and an engine puts
+// its containers below. nil where there is none.
+func inhabited(host *cgroup.Host, path string) map[string]bool {
+	var out map[string]bool
+	for _, hi := range host.Hierarchies() {
+		text, err := os.ReadFile(filepath.Join(hi.Dir, path, "cgroup.procs"))
+		if err == nil && hi.Root == "/" && len(bytes.TrimSpace(text)) > 0 {
+			if out == nil {
+				out = map[string]bool{}
+			}
+			out[hi.Dir] = true
+		}
+	}
+	return out
 }
 
 // hierarchiesOf names those in which a process has the cgroup path: an agent puts its executors into those that it uses.

@@ -19,7 +19,7 @@ func TestTheAgentsOwnCgroupsAreLeftToIt(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
 	require.NoError(t, s.host.Create(own, "memory", "cpu"))
 	s.isolated()
-	e := s.do("prepare", `{"container":"c1","sandbox":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","framework":"f","executor":"e","command":{"value":"./dce-executor"}}`)
+	e := s.do("prepare", `{"container":"c1","config":`+launched+`}`)
 	require.Equal(t, OK, e.status, e.text)
 	require.JSONEq(t, fmt.Sprintf(`{"environment":{"variables":[{"name":"DCE_CGROUP_PARENT","value":%q}]}}`, own), e.text)
 	require.NoError(t, s.host.Create(own+"/docker")) // as the engine does, in all hierarchies

@@ -102,11 +102,15 @@ func (s *stage) ok(op, input string) {
 	require.Equal(s, OK, e.status, "%s: %s", op, e.text)
 }
 
+// launched is a ContainerConfig of a pod in JSON, with fields that no version of Mesos has.
+const launched = `{"directory":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","executor_info":{"executor_id":{"value":"e"},
+	"framework_id":{"value":"f"},"type":"CUSTOM","later":[{}]},"command_info":{"value":"exec './dce-executor'","shell":true},"later":null}`
+
 // isolated attaches the isolator and recovers nothing.
 func (s *stage) isolated() {
 	s.Helper()
-	s.ok("attach", `{"module":"isolator"}`)
-	s.ok("recover", `{"containers":[],"orphans":[]}`)
+	s.ok("attach", `{"module":"Isolator"}`)
+	s.ok("recover", `{"states":[],"orphans":[]}`)
 }
 
 // pod puts a container of a pod on the engine.
@@ -149,7 +153,8 @@ func TestBadInputIsInvalid(t *testing.T) {
 	for _, c := range [][2]string{
 		{"teapot", "{}"}, {"cleanup", ""}, {"cleanup", "{}"}, {"cleanup", `{"container":""}`}, {"cleanup", `{"container":"c","x":1}`}, {"cleanup", `{"container":1}`},
 		{"attach", `{"module":"teapot"}`}, {"hook.removed", `{"framework":"f","executor":"e"}`}, {"hook.removed", `{"framework":"f","at_ns":1}`},
-		{"prepare", `{}`}, {"recover", `{"containers":[{}]}`}, {"update", `{}`}, {"usage", `{}`}, {"metrics", "{}{}"}, {"reconcile", "[]"},
+		{"prepare", `{}`}, {"prepare", `{"container":"c","sandbox":"/s"}`}, {"prepare", `{"container":"c","config":{"user":1}}`}, {"recover", `{"states":[{}]}`},
+		{"update", `{}`}, {"usage", `{}`}, {"attribute", `{}`}, {"metrics", "{}{}"}, {"reconcile", "[]"},
 	} {
 		e := s.do(c[0], c[1])
 		require.Equal(t, Invalid, e.status, "%v", c)
@@ -161,8 +166,8 @@ func TestBadInputIsInvalid(t *testing.T) {
 func TestCleanupRemovesAndHookFindsTheRest(t *testing.T) {
 	s := newStage(t)
 	s.isolated()
-	s.pod("c1", "e")
-	s.ok("prepare", `{"container":"c1","sandbox":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","framework":"f","executor":"e","command":{"value":"exec './dce-executor'","shell":true}}`)
+	s.ok("prepare", `{"container":"c1","config":`+launched+`}`)
+	s.pod("c1", "e") // after, or it is an orphan to the comparison that follows the recovery
 	s.ok("reconcile", "{}")
 	time.Sleep(50 * time.Millisecond)
 	require.Equal(t, 1, s.left(), "what was prepared lives")
@@ -180,7 +185,7 @@ func TestForeignContainersAreNoDebt(t *testing.T) {
 	s := newStage(t)
 	s.isolated()
 	defer s.fake.Hang(engine.MethodList)()
-	s.ok("prepare", `{"container":"c1","command":{"value":"sleep 1","shell":true}}`)
+	s.ok("prepare", `{"container":"c1","config":{"command_info":{"value":"sleep 1","shell":true}}}`)
 	s.ok("cleanup", `{"container":"c1"}`)
 }
 
@@ -252,7 +257,7 @@ func TestPanicsStayWhereTheyAre(t *testing.T) {
 				s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, 1)
 			}
 			inputs := map[string]string{"attach": `{"module":"hook"}`, "recover": `{}`, "prepare": `{"container":"x"}`, "update": `{"container":"x"}`,
-				"usage": `{"container":"x"}`, "reconcile": "{}", "metrics": "{}", "cleanup": `{"container":"c1"}`,
+				"usage": `{"container":"x"}`, "reconcile": "{}", "metrics": "{}", "attribute": `{"container":"c1"}`, "cleanup": `{"container":"c1"}`,
 				"hook.removed": fmt.Sprintf(`{"framework":"f","executor":"e","at_ns":%d}`, time.Now().UnixNano())}
 			if input, isOp := inputs[point]; isOp {
 				require.Equal(t, Panic, s.do(point, input).status)
@@ -300,7 +305,7 @@ func TestJournalSurvivesAndIsNotTrusted(t *testing.T) {
 	s.ok("attach", `{"module":"isolator"}`)
 	time.Sleep(100 * time.Millisecond)
 	require.Equal(t, 2, s.left(), "nothing goes before it is known what lives")
-	s.ok("recover", `{"containers":[{"container":"lives"}]}`)
+	s.ok("recover", `{"states":[{"container_id":{"value":"lives"}}]}`)
 	s.eventually("what is dead goes", func() bool { return s.left() == 1 })
 	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
 	require.Equal(t, 1, s.left(), "the journal says that it is owed, the agent that it lives")

@@ -45,8 +45,11 @@ func (c *Core) engineDown(err error) {
 
 // probe opens the gate when the engine answers.
 func (c *Core) probe() error {
-	for pause := firstProbe; c.ctx.Err() == nil; pause = min(2*pause, longestProbe) {
+	for pause := firstProbe; ; pause = min(2*pause, longestProbe) {
 		c.pause(pause/2 + rand.N(pause/2))
+		if c.ctx.Err() != nil {
+			return nil // closed, and the engine still down
+		}
 		err := guard.Call(func() error {
 			c.inject("probe")
 			ctx, cancel := context.WithTimeout(c.ctx, lookPatience)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/dce-go/dce/go/reaper"
 )
 
 // The pauses after a clean-up that failed, which double and vary at random.
@@ -115,6 +117,15 @@ func (l *ledger) owe(d debt, waiter func(error)) int {
 		}
 		if waiter != nil {
 			had.waiters = append(had.waiters, waiter)
+		}
+	})
+}
+
+// disown has the own cgroups go too of what is owed of runs that an agent which has started does not have.
+func (l *ledger) disown(live reaper.Live) {
+	l.change(func() {
+		for id, d := range l.runs {
+			d.Whole = d.Whole || !live[id]
 		}
 	})
 }
@@ -255,11 +266,11 @@ func (l *ledger) compareAt(at time.Time) {
 	poke(l.wake)
 }
 
-// compared sets the time of the next comparison.
-func (l *ledger) compared(next time.Time) {
+// comparing is for a comparison that begins: one that is wished for from now on is another.
+func (l *ledger) comparing() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.compare = next
+	l.compare = time.Time{}
 }
 
 // owes says whether a run is owed already.

@@ -14,7 +14,7 @@ type Metrics struct {
 	OrphansFound      int64 `json:"orphans_found"`
 	ReapFailures      int64 `json:"reap_failures"`
 	CorePanics        int64 `json:"core_panics"`
-	Owed              int   `json:"owed"`
+	Owed              int   `json:"queue_length"`
 	EngineUp          int   `json:"engine_up"`
 	HierarchyEnforced int   `json:"hierarchy_enforced"`
 }

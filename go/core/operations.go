@@ -1,8 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/dce-go/dce/go/reaper"
@@ -15,7 +17,7 @@ func init() {
 	operations = map[string]func(c *Core, ctx context.Context, input []byte) (any, error){
 		"attach": with((*Core).attach), "hook.removed": with((*Core).removed), "recover": with((*Core).recover),
 		"prepare": with((*Core).prepare), "update": with((*Core).update), "usage": with((*Core).usage),
-		"cleanup": with((*Core).cleanup), "reconcile": with((*Core).reconcile),
+		"attribute": with((*Core).attribute), "cleanup": with((*Core).cleanup), "reconcile": with((*Core).reconcile),
 		"metrics": with(func(c *Core, _ context.Context, _ nothing) (any, error) { return c.snapshot(), nil }),
 	}
 }
@@ -24,7 +26,8 @@ func init() {
 func with[In interface{ check() error }](do func(*Core, context.Context, In) (any, error)) func(*Core, context.Context, []byte) (any, error) {
 	return func(c *Core, ctx context.Context, text []byte) (any, error) {
 		var in In
-		if err := decode(text, &in); err != nil {
+		// An ID or a command that is no UTF-8 is the framework's fault, and no reason not to know its container.
+		if err := decode(bytes.ToValidUTF8(text, []byte("\uFFFD")), &in); err != nil {
 			return nil, failure(Invalid, "the input can't be read: %w", err)
 		}
 		if err := in.check(); err != nil {
@@ -51,17 +54,19 @@ type attachInput struct {
 	Module string `json:"module"`
 }
 
+func (in attachInput) kind() string { return strings.ToLower(in.Module) }
+
 func (in attachInput) check() error {
-	if in.Module != "hook" && in.Module != "isolator" {
-		return failure(Invalid, "the module %q is neither hook nor isolator", in.Module)
+	if in.kind() != "hook" && in.kind() != "isolator" {
+		return failure(Invalid, "the module %q is neither Hook nor Isolator", in.Module)
 	}
 	return nil
 }
 
 func (c *Core) attach(_ context.Context, in attachInput) (any, error) {
 	trusted := time.Now().Add(max(c.grace, time.Second))
-	c.census.attach(in.Module, trusted)
-	if in.Module == "hook" {
+	c.census.attach(in.kind(), trusted)
+	if in.kind() == "hook" {
 		c.ledger.compareAt(trusted) // an agent that has the isolator too attaches it by then
 	}
 	return nothing{}, nil
@@ -82,27 +87,21 @@ func (in removedInput) check() error {
 
 // removed ends when the journal has it, or could not be written.
 func (c *Core) removed(ctx context.Context, in removedInput) (any, error) {
-	version := c.ledger.removed(removedExecutor{Framework: in.Framework, Executor: in.Executor, At: time.Unix(0, in.AtNS)})
+	at := time.Unix(0, in.AtNS)
+	c.census.removed(in.Framework, in.Executor, at)
+	version := c.ledger.removed(removedExecutor{Framework: in.Framework, Executor: in.Executor, At: at})
 	c.awaitJournal(version, ctx.Done())
 	return nothing{}, nil
 }
 
-type containerInput struct {
-	Container string `json:"container"`
-	Sandbox   string `json:"sandbox"`
-	Framework string `json:"framework"`
-	Executor  string `json:"executor"`
-	PID       int    `json:"pid"`
-}
-
 type recoverInput struct {
-	Containers []containerInput `json:"containers"`
-	Orphans    []string         `json:"orphans"`
+	States  []message[containerState] `json:"states"`
+	Orphans []message[identifier]     `json:"orphans"`
 }
 
 func (in recoverInput) check() error {
-	for _, one := range in.Containers {
-		if err := needed("container", one.Container); err != nil {
+	for _, one := range in.States {
+		if err := needed("the container_id of a state", one.is.ContainerID.Value); err != nil {
 			return err
 		}
 	}
@@ -110,37 +109,49 @@ func (in recoverInput) check() error {
 }
 
 func (c *Core) recover(_ context.Context, in recoverInput) (any, error) {
-	for _, one := range in.Containers {
-		c.census.began(one.Container, one.Sandbox, known{framework: one.Framework, executor: one.Executor,
-			kept: hierarchiesOf(c.host, one.PID, c.roots[0]+"/"+one.Container)})
+	for _, one := range in.States {
+		id, executor := one.is.ContainerID.Value, one.is.Executor
+		c.census.began(id, one.is.Directory, known{framework: executor.FrameworkID.Value, executor: executor.ExecutorID.Value,
+			kept: hierarchiesOf(c.host, one.is.PID, c.roots[0]+"/"+id)})
 	}
 	for _, id := range in.Orphans {
-		c.census.began(id, "", known{}) // until the agent has destroyed it, which the cleanup says
+		doomed := id.is.Value
+		c.census.began(doomed, "", known{kept: inhabited(c.host, c.roots[0]+"/"+doomed)}) // until the agent has destroyed it, which the cleanup says
 	}
 	c.census.recover()
+	c.ledger.disown(c.census.alive())
 	c.ledger.compareAt(time.Now())
 	return nothing{}, nil
 }
 
-type resources struct {
-	CPUs     *float64 `json:"cpus"`
-	MemBytes *int64   `json:"mem_bytes"`
+// configured is the input of what the agent says with a ContainerConfig.
+type configured struct {
+	Container string                   `json:"container"`
+	Config    message[containerConfig] `json:"config"`
 }
 
+// prepareInput is a container that begins.
 type prepareInput struct {
-	Container string            `json:"container"`
-	Sandbox   string            `json:"sandbox"`
-	Framework string            `json:"framework"`
-	Executor  string            `json:"executor"`
-	User      string            `json:"user"`
-	Labels    map[string]string `json:"labels"`
-	Command   struct {
-		Value     string   `json:"value"`
-		Shell     bool     `json:"shell"`
-		Arguments []string `json:"arguments"`
-	} `json:"command"`
-	Requests resources `json:"requests"`
-	Limits   resources `json:"limits"`
+	Container, Sandbox, Framework, Executor, User string
+
+	Labels           map[string]string // the executor's, the last of a key
+	Command          commandInfo
+	Requests, Limits resources
+}
+
+func (in *prepareInput) UnmarshalJSON(text []byte) error {
+	var given configured
+	if err := decode(text, &given); err != nil {
+		return err
+	}
+	config := given.Config.is
+	*in = prepareInput{Container: given.Container, Sandbox: config.Directory, Framework: config.Executor.FrameworkID.Value,
+		Executor: config.Executor.ExecutorID.Value, User: config.User, Labels: map[string]string{}, Command: config.Command,
+		Requests: config.requests(), Limits: config.limits()}
+	for _, label := range config.Executor.Labels.Labels {
+		in.Labels[label.Key] = label.Value
+	}
+	return nil
 }
 
 func (in prepareInput) check() error { return needed("container", in.Container) }
@@ -200,9 +211,17 @@ func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
 const parentVariable = "DCE_CGROUP_PARENT"
 
 type updateInput struct {
-	Container string    `json:"container"`
-	Requests  resources `json:"requests"`
-	Limits    resources `json:"limits"`
+	Container        string
+	Requests, Limits resources
+}
+
+func (in *updateInput) UnmarshalJSON(text []byte) error {
+	var given configured
+	if err := decode(text, &given); err != nil {
+		return err
+	}
+	*in = updateInput{given.Container, given.Config.is.requests(), given.Config.is.limits()}
+	return nil
 }
 
 func (in updateInput) check() error { return needed("container", in.Container) }

@@ -10,8 +10,12 @@ import (
 	"github.com/dce-go/dce/go/core/guard"
 )
 
-// maxCalls bounds the operations under way, and so the memory that a caller can take.
-const maxCalls = 4096
+// maxCalls bounds the operations under way, and so the memory that a caller can take. Removed executors, of which there may be
+// many at once and which can be found without, leave room for the rest.
+const (
+	maxCalls   = 4096
+	maxRemoved = maxCalls / 2
+)
 
 // Done is told the end of an operation: its JSON object with OK, else one sentence. The bytes are valid during the call only.
 type Done func(status Status, bytes []byte)
@@ -30,13 +34,13 @@ type calls struct {
 	running sync.WaitGroup // Done functions that run, or will
 }
 
-func (cs *calls) begin(c *call) Status {
+func (cs *calls) begin(c *call, most int) Status {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	switch {
 	case cs.closed:
 		return Closed
-	case len(cs.open) >= maxCalls:
+	case len(cs.open) >= most:
 		return Busy
 	}
 	cs.open[c] = true
@@ -84,12 +88,23 @@ func (cs *calls) close() bool {
 // Submit starts an operation and returns at once. With OK done is called exactly once, on another goroutine; with anything else
 // never. A timeout of 0 is none. input is read before the return and not after.
 func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done) Status {
+	defer func() {
+		if v := recover(); v != nil {
+			c.metrics.panics.Add(1)
+			panic(v) // the interface knows what to answer
+		}
+	}()
 	c.inject("submit")
 	if done == nil {
 		return Invalid
 	}
 	one := &call{done: done}
-	if status := c.calls.begin(one); status != OK {
+	most := maxCalls
+	if op == "hook.removed" {
+		most = maxRemoved
+	}
+	if status := c.calls.begin(one, most); status != OK {
+		c.missed(op, status)
 		return status
 	}
 	input = append([]byte(nil), input...)
@@ -114,7 +129,9 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 			return err
 		})
 		c.report(op, err)
-		if status := statusOf(err); status != OK {
+		status := statusOf(err)
+		c.missed(op, status)
+		if status != OK {
 			output = []byte(err.Error())
 			c.calls.end(one, status, output)
 			return nil
@@ -123,6 +140,17 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 		return nil
 	})
 	return OK
+}
+
+// missed takes the end of an operation that may have told something in vain: what lives, or that something does no more.
+func (c *Core) missed(op string, status Status) {
+	switch {
+	case status == OK || status == Refused || status == Closed:
+	case op == "prepare" || op == "recover":
+		c.census.doubt()
+	case op == "hook.removed":
+		c.ledger.compareAt(time.Now())
+	}
 }
 
 // operate does an operation and returns its JSON object.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -71,6 +72,9 @@ func (c *Core) startSearch(now time.Time, known bool) time.Time {
 	if !c.searching.CompareAndSwap(false, true) {
 		return time.Time{} // its end wakes
 	}
+	if s.compare {
+		c.ledger.comparing()
+	}
 	c.background("search", func() error {
 		err := guard.Call(func() error {
 			c.inject("search")
@@ -87,6 +91,9 @@ func (c *Core) startSearch(now time.Time, known bool) time.Time {
 				c.log.WithError(err).Warn("dce: what is left can't be looked for; it is tried again and again")
 			}
 			c.pause(searchPause)
+		}
+		if err != nil && s.compare {
+			c.ledger.compareAt(time.Now())
 		}
 		c.searching.Store(false)
 		poke(c.ledger.wake)
@@ -178,7 +185,7 @@ func (c *Core) compare(ctx context.Context, e reaper.Engine, seen reaper.Observe
 			next = left.Until
 		}
 	}
-	c.ledger.compared(next)
+	c.ledger.compareAt(next)
 	return nil
 }
 
@@ -196,10 +203,16 @@ func (c *Core) plan(ctx context.Context, e reaper.Engine, m reaper.Match, seen r
 	return plan, nil
 }
 
-// alive is what lives: what the agent has, or where only the hook is loaded what has a process.
+// alive is what lives: what the agent has, or where only the hook is loaded what has a process. What the agent has is not wholly
+// known after a fault at a launch or the recovery; then both count.
 func (c *Core) alive(ctx context.Context, seen reaper.Observed) (reaper.Live, error) {
-	if byAgent, _, _ := c.census.told(time.Now()); byAgent {
+	byAgent, _, _ := c.census.told(time.Now())
+	if byAgent && !c.census.isDoubted() {
 		return c.census.alive(), nil
 	}
-	return reaper.LiveRuns(ctx, c.proc, c.host, c.match(), seen)
+	live, err := reaper.LiveRuns(ctx, c.proc, c.host, c.match(), seen)
+	if err == nil && byAgent {
+		maps.Copy(live, c.census.alive())
+	}
+	return live, err
 }

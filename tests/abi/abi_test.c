@@ -154,15 +154,18 @@ static void opening(const char* config) {
 static const char* const inputs[][2] = {
     {"attach", "{\"module\":\"isolator\"}"},
     {"recover",
-     "{\"containers\":[{\"container\":\"a \\\"$(touch x)\\\" \xc3\xa9\",\"sandbox\":\"/var/lib/mesos/slaves/S/"
-     "frameworks/F/executors/E/runs/a\",\"framework\":\"F\",\"executor\":\"E\",\"pid\":1}],\"orphans\":[\"b\"]}"},
+     "{\"states\":[{\"container_id\":{\"value\":\"a \\\"$(touch x)\\\" \xc3\xa9\"},\"directory\":\"/var/lib/mesos/slaves/S/"
+     "frameworks/F/executors/E/runs/a\",\"executor_info\":{\"framework_id\":{\"value\":\"F\"},\"executor_id\":{\"value\":"
+     "\"E\"}},\"pid\":1}],\"orphans\":[{\"value\":\"b\"}]}"},
     {"hook.removed", "{\"framework\":\"F\",\"executor\":\"E\",\"at_ns\":1700000000000000000}"},
     {"prepare",
-     "{\"container\":\"c\",\"sandbox\":\"/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c\","
-     "\"framework\":\"F\",\"executor\":\"E\",\"user\":\"\",\"command\":{\"value\":\"sleep 1\",\"shell\":true,"
-     "\"arguments\":[]},\"labels\":{},\"requests\":{\"cpus\":0.5,\"mem_bytes\":67108864},\"limits\":{\"cpus\":-1}}"},
-    {"update", "{\"container\":\"c\",\"requests\":{\"cpus\":1},\"limits\":{}}"},
+     "{\"container\":\"c\",\"config\":{\"directory\":\"/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c\","
+     "\"executor_info\":{\"framework_id\":{\"value\":\"F\"},\"executor_id\":{\"value\":\"E\"},\"later\":1},\"command_info\":"
+     "{\"value\":\"sleep 1\",\"shell\":true},\"resources\":[{\"name\":\"mem\",\"scalar\":{\"value\":64.5}}],"
+     "\"limits\":{\"cpus\":{\"value\":-1}}}}"},
+    {"update", "{\"container\":\"c\",\"config\":{}}"},
     {"usage", "{\"container\":\"c\"}"},
+    {"attribute", "{\"container\":\"c\"}"},
     {"cleanup", "{\"container\":\"c\"}"},
     {"reconcile", "{}"},
     {"metrics", "{}"},

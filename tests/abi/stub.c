@@ -53,10 +53,10 @@ static dce_core last;
 static char mode[32];
 static unsigned long reaped;
 
-static const char* const known[] = {"docker_host",        "cgroups_root", "runtime_dir", "use_hierarchy", "grace",
-                                    "reconcile_interval", "reap_volumes", "dry_run",     "log_level"};
-static const char* const names[] = {"attach", "hook.removed", "recover",   "prepare", "update",
-                                    "usage",  "cleanup",      "reconcile", "metrics"};
+static const char* const known[] = {"docker_host", "cgroups_root", "runtime_dir",        "work_dir",     "use_hierarchy",
+                                    "grace",       "dry_run",      "reconcile_interval", "reap_volumes", "log_level"};
+static const char* const names[] = {"attach", "hook.removed", "recover", "prepare",   "update",
+                                    "usage",  "attribute",    "cleanup", "reconcile", "metrics"};
 
 /* The end of the JSON string that begins at text, or NULL. */
 static const char* string_end(const char* text) {
@@ -149,7 +149,7 @@ static void end(struct operation* operation, int closed) {
     pthread_mutex_lock(&mutex);
     written = asprintf(&body,
                        "{\"containers_reaped\":%lu,\"orphans_found\":0,\"reap_failures\":0,\"core_panics\":0,"
-                       "\"owed\":1,\"engine_up\":1,\"hierarchy_enforced\":1}",
+                       "\"queue_length\":1,\"engine_up\":1,\"hierarchy_enforced\":1}",
                        reaped);
     pthread_mutex_unlock(&mutex);
   } else {

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "hook.hpp"
+#include "modules.hpp"
 #include "parameters.hpp"
 
 namespace {
@@ -51,7 +51,7 @@ bool measureOnce(const char* name, const Setting& setting, const std::string& ho
     std::cerr << session.error() << std::endl;
     return false;
   }
-  dce::CleanupHook hook(session.get());
+  const std::unique_ptr<mesos::Hook> hook(dce::newHook(session.get()));
   mesos::FrameworkInfo framework;
   framework.mutable_id()->set_value("20c4f4f5-5b1d-4d0c-8f0b-7d8d0c4b6a5e-0000");
   mesos::ExecutorInfo executor;
@@ -59,7 +59,7 @@ bool measureOnce(const char* name, const Setting& setting, const std::string& ho
   std::vector<double> times;
   for (int i = 0; i < before + n; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    hook.slaveRemoveExecutorHook(framework, executor);
+    hook->slaveRemoveExecutorHook(framework, executor);
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begin;
     if (i >= before) {
       times.push_back(took.count());

@@ -186,7 +186,7 @@ TEST(Host, EndsWhileTheCoreHangs) {
 }
 
 TEST(Host, RefusesACoreThatIsNotThereOrDoesNotFit) {
-  EXPECT_THAT(refusal(both("", "/nowhere.so")), AllOf(HasSubstr("the hook refuses to load"), HasSubstr("/nowhere.so"),
+  EXPECT_THAT(refusal(both("", "/nowhere.so")), AllOf(HasSubstr("the Hook refuses to load"), HasSubstr("/nowhere.so"),
                                                       HasSubstr("Error creating Module instance")));
   EXPECT_THAT(refusal(both("", DCE_STUB_VERSION)), HasSubstr("version 7"));
   EXPECT_THAT(refusal(both("stub:fail-open")), HasSubstr("The stub does not open"));
@@ -194,7 +194,7 @@ TEST(Host, RefusesACoreThatIsNotThereOrDoesNotFit) {
 
 TEST(Host, RefusesUnknownParameters) {
   EXPECT_THAT(refusal(manifest(DCE_MODULE, {kIsolator}, {{"core", DCE_STUB}, {"dockerhost", "x"}})),
-              AllOf(HasSubstr("the isolator refuses to load"), HasSubstr("\"dockerhost\" is unknown")));
+              AllOf(HasSubstr("the Isolator refuses to load"), HasSubstr("\"dockerhost\" is unknown")));
 }
 
 // Holds the host program to the agent's own checks, so that a module which passes here is not refused there.

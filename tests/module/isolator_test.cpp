@@ -1,5 +1,3 @@
-#include "isolator.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,14 +5,15 @@
 #include <limits>
 
 #include "mock_core.hpp"
+#include "modules.hpp"
 #include "parameters.hpp"
 
 namespace dce {
 namespace {
 
-using mesos::slave::ContainerLaunchInfo;
 using process::Future;
 using testing::_;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StrictMock;
 
@@ -38,10 +37,11 @@ mesos::Value::Scalar scalar(double value) {
 }
 
 struct IsolatorTest : testing::Test {
-  IsolatorTest() {
+  explicit IsolatorTest(const Given& given = {}) {
     EXPECT_CALL(*core, submit("attach", IsJson(R"({"module":"isolator"})"), _, _)).WillOnce(attached.keep());
     const auto opener = [this](const std::string&, const std::string&) { return Try<std::shared_ptr<Core>>(core); };
-    isolator = std::make_unique<PodIsolator>(Session::join("isolator", parameters({}), opener).get());
+    session = Session::join("isolator", parameters(given), opener).get();
+    isolator.reset(newIsolator(session));
     EXPECT_TRUE(attached.await(1));
     attached.end(0, DCE_OK, "{}");
   }
@@ -73,19 +73,30 @@ struct IsolatorTest : testing::Test {
     *all.mutable_command_info()->add_arguments() = "a \"b\"";
     *all.mutable_resources() = {resource("cpus", 0.5), resource("cpus", 0.25), resource("mem", 64)};
     *all.mutable_limits() = {{"mem", scalar(128)}, {"cpus", scalar(std::numeric_limits<double>::infinity())}};
+    // What a framework may write into numbers that the core has no use for.
+    *all.mutable_executor_info()->mutable_resources() = {resource("cpus", std::numeric_limits<double>::quiet_NaN())};
+    all.mutable_task_info()->mutable_health_check()->set_delay_seconds(std::numeric_limits<double>::quiet_NaN());
     return all;
   }
 
   Pending attached;
+  std::shared_ptr<Session> session;
   std::shared_ptr<StrictMock<MockCore>> core = std::make_shared<StrictMock<MockCore>>();
-  std::unique_ptr<PodIsolator> isolator;
+  std::unique_ptr<mesos::slave::Isolator> isolator;
+};
+
+struct StrictIsolatorTest : IsolatorTest {
+  StrictIsolatorTest() : IsolatorTest({{"use_hierarchy", "require"}}) {}
 };
 
 const char kPrepare[] =
-    R"({"container":"c","sandbox":"/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c","framework":"F",
-  "executor":"E","user":"nobody","command":{"value":"./dce-executor","shell":true,"arguments":["a \"b\""]},
-  "labels":{"source":"role.env.name.0"},"requests":{"cpus":0.75,"mem_bytes":67108864},
-  "limits":{"cpus":-1,"mem_bytes":134217728}})";
+    R"({"container":"c","config":{"directory":"/var/lib/mesos/slaves/S/frameworks/F/executors/E/runs/c","user":"nobody",
+  "executor_info":{"framework_id":{"value":"F"},"executor_id":{"value":"E"},
+    "labels":{"labels":[{"key":"source","value":"role.env.name.0"}]}},
+  "command_info":{"value":"./dce-executor","shell":true,"arguments":["a \"b\""]},
+  "resources":[{"name":"cpus","scalar":{"value":0.5}},{"name":"cpus","scalar":{"value":0.25}},
+    {"name":"mem","scalar":{"value":64.0}}],
+  "limits":{"cpus":{"value":-1.0},"mem":{"value":128.0}}}})";
 
 TEST_F(IsolatorTest, PrepareGivesTheExecutorWhatTheCoreSays) {
   expect("prepare", kPrepare, DCE_OK,
@@ -121,15 +132,42 @@ TEST_F(IsolatorTest, PrepareLetsTheLaunchGoOnWhereTheCoreFails) {
 }
 
 TEST_F(IsolatorTest, PrepareOfAnEmptyConfigIsWhole) {
-  expect("prepare", R"({"container":"c","sandbox":"","framework":"","executor":"","user":"",
-         "command":{"value":"","shell":false,"arguments":[]},"labels":{},"requests":{},"limits":{}})",
-         DCE_OK, "{}");
+  expect("prepare", R"({"container":"c","config":{"executor_info":{}}})", DCE_OK, "{}");
   EXPECT_EQ("ready", outcome(isolator->prepare(id("c"), {})));
 }
 
+TEST_F(StrictIsolatorTest, PrepareFailsWhatMayBeAPodWhereTheCoreCannotCheckIt) {
+  for (const int32_t status : {DCE_INVALID, DCE_TIMEOUT, DCE_UNAVAILABLE, DCE_BUSY, DCE_CLOSED, DCE_FAILED, DCE_PANIC}) {
+    expect("prepare", kPrepare, status, "what went wrong");
+    EXPECT_THAT(outcome(isolator->prepare(id("c"), config())),
+                AllOf(HasSubstr("use_hierarchy=require"), HasSubstr("what went wrong")))
+        << status;
+  }
+  expect("prepare", kPrepare, DCE_OK, "no JSON");
+  EXPECT_THAT(outcome(isolator->prepare(id("c"), config())), HasSubstr("use_hierarchy=require"));
+  expect("prepare", kPrepare, DCE_OK, "{}");
+  EXPECT_EQ("ready", outcome(isolator->prepare(id("c"), config())));
+  expect("prepare", kPrepare, DCE_REFUSED, "use_hierarchy of /mesos/c is 0");
+  EXPECT_EQ("use_hierarchy of /mesos/c is 0", outcome(isolator->prepare(id("c"), config())));
+}
+
+TEST_F(StrictIsolatorTest, PrepareFailsWhereTheCoreHangs) {
+  Pending pending;
+  EXPECT_CALL(*core, submit("prepare", _, std::chrono::milliseconds(5000), _)).WillOnce(pending.keep());
+  EXPECT_THAT(outcome(isolator->prepare(id("c"), config())), HasSubstr("the core does not answer to prepare"));
+  pending.end(0, DCE_OK, "{}");
+}
+
+TEST_F(StrictIsolatorTest, PrepareLetsOtherLaunchesGoOn) {
+  EXPECT_CALL(*core, submit("prepare", _, _, _)).WillOnce(ends(DCE_PANIC, "a panic"));
+  mesos::slave::ContainerConfig other = config();
+  other.mutable_command_info()->set_value("sleep 1");
+  EXPECT_EQ("ready", outcome(isolator->prepare(id("c"), other)));
+}
+
 TEST_F(IsolatorTest, RecoverTellsWhatLives) {
-  expect("recover", R"({"containers":[{"container":"c","sandbox":"/s","framework":"F","executor":"E","pid":42}],
-         "orphans":["o"]})",
+  expect("recover", R"({"states":[{"container_id":{"value":"c"},"directory":"/s","pid":42,
+         "executor_info":{"executor_id":{"value":"E"},"framework_id":{"value":"F"}}}],"orphans":[{"value":"o"}]})",
          DCE_OK, "{}");
   mesos::slave::ContainerState state;
   *state.mutable_container_id() = id("c");
@@ -141,25 +179,33 @@ TEST_F(IsolatorTest, RecoverTellsWhatLives) {
 }
 
 TEST_F(IsolatorTest, RecoverNeverKeepsTheAgentFromStarting) {
-  expect("recover", R"({"containers":[],"orphans":[]})", DCE_PANIC, "a panic");
+  expect("recover", R"({"states":[],"orphans":[]})", DCE_PANIC, "a panic");
   EXPECT_EQ("ready", outcome(isolator->recover({}, {})));
 }
 
 TEST_F(IsolatorTest, UpdatePassesRequestsAndLimits) {
-  expect("update", R"({"container":"c","requests":{"cpus":2},"limits":{"mem_bytes":-1}})", DCE_OK, "{}");
+  expect("update", R"({"container":"c","config":{"executor_info":{},"resources":[{"name":"cpus","scalar":{"value":2.0}}],
+                                         "limits":{"mem":{"value":-1.0}}}})",
+         DCE_OK, "{}");
   EXPECT_EQ("ready", outcome(isolator->update(id("c"), mesos::Resources({resource("cpus", 2)}),
                                               {{"mem", scalar(std::numeric_limits<double>::infinity())}})));
-  expect("update", R"({"container":"c","requests":{},"limits":{}})", DCE_REFUSED, "too little memory");
-  EXPECT_EQ("too little memory", outcome(isolator->update(id("c"), {})));
-  expect("update", R"({"container":"c","requests":{},"limits":{}})", DCE_UNAVAILABLE, "no file");
-  EXPECT_EQ("ready", outcome(isolator->update(id("c"), {})));
+  expect("update", R"({"container":"c","config":{"executor_info":{}}})", DCE_REFUSED, "too little memory");
+  EXPECT_EQ("too little memory", outcome(isolator->update(id("c"), mesos::Resources())));
+  expect("update", R"({"container":"c","config":{"executor_info":{}}})", DCE_UNAVAILABLE, "no file");
+  EXPECT_EQ("ready", outcome(isolator->update(id("c"), mesos::Resources())));
 }
 
 TEST_F(IsolatorTest, UsageIsWhatTheCoreMeasured) {
-  expect("usage", R"({"container":"c"})", DCE_OK, R"({"mem_rss_bytes":4096,"cpus_user_time_secs":1.5,"later":[]})");
+  expect("usage", R"({"container":"c"})", DCE_OK,
+         R"({"mem_rss_bytes":4096,"cpus_user_time_secs":1.5,"net_tx_dropped":18446744073709,"processes":3,
+         "cpus_nr_throttled":7,"later":[]})");
   const auto usage = isolator->usage(id("c"));
   ASSERT_EQ("ready", outcome(usage));
-  EXPECT_EQ(4096, usage.get().mem_rss_bytes());
+  EXPECT_EQ(4096u, usage.get().mem_rss_bytes());
+  EXPECT_EQ(18446744073709u, usage.get().net_tx_dropped());
+  EXPECT_EQ(3u, usage.get().processes());
+  EXPECT_EQ(7u, usage.get().cpus_nr_throttled());
+  EXPECT_FALSE(usage.get().has_mem_cache_bytes());
   EXPECT_EQ(1.5, usage.get().cpus_user_time_secs());
   EXPECT_GT(usage.get().timestamp(), 1.6e9);
 }
@@ -170,26 +216,47 @@ TEST_F(IsolatorTest, UsageIsEmptyWhereTheCoreFails) {
     expect("usage", R"({"container":"c"})", status, body);
     const auto usage = isolator->usage(id("c"));
     ASSERT_EQ("ready", outcome(usage)) << body;
-    EXPECT_EQ(0, usage.get().mem_rss_bytes()) << body;
+    EXPECT_FALSE(usage.get().has_mem_rss_bytes()) << body;
   }
 }
 
 TEST_F(IsolatorTest, CleanupNeverFailsForWantOfACore) {
-  for (const int32_t status : {DCE_OK, DCE_TIMEOUT, DCE_UNAVAILABLE, DCE_FAILED, DCE_PANIC}) {
+  for (const int32_t status : {DCE_OK, DCE_REFUSED, DCE_TIMEOUT, DCE_UNAVAILABLE, DCE_FAILED, DCE_PANIC}) {
+    expect("attribute", R"({"container":"a \"b\" $(touch x) é"})", status, "{}");
     expect("cleanup", R"({"container":"a \"b\" $(touch x) é"})", status, "{}");
     EXPECT_EQ("ready", outcome(isolator->cleanup(id("a \"b\" $(touch x) é")))) << status;
   }
-  expect("cleanup", R"({"container":"c"})", DCE_REFUSED, "the core may not refuse this");
-  EXPECT_EQ("ready", outcome(isolator->cleanup(id("c"))));
 }
 
 TEST_F(IsolatorTest, CleanupIsBoundedInTime) {
   Pending pending;
+  EXPECT_CALL(*core, submit("attribute", _, std::chrono::milliseconds(1000), _)).WillOnce(pending.keep());
   EXPECT_CALL(*core, submit("cleanup", _, std::chrono::milliseconds(5000), _)).WillOnce(pending.keep());
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ("ready", outcome(isolator->cleanup(id("c"))));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   pending.end(0, DCE_OK, "{}");
+  pending.end(1, DCE_OK, "{}");
+}
+
+// The agent sends the terminal status as soon as the isolators are through.
+TEST_F(IsolatorTest, CleanupKeepsWhatTheKernelKilledBeforeItEnds) {
+  expect("attribute", R"({"container":"c"})", DCE_OK,
+         R"({"executor_id":{"value":"E"},"framework_id":{"value":"F"},"labels":{"labels":[{"key":"k","value":"v"}]}})");
+  expect("cleanup", R"({"container":"c"})", DCE_UNAVAILABLE, "no engine");
+  EXPECT_EQ("ready", outcome(isolator->cleanup(id("c"))));
+  const auto labels = session->attribution("F", "E");
+  ASSERT_TRUE(labels.isSome());
+  ASSERT_EQ(1u, labels.get().labels().size());
+  EXPECT_EQ("v", labels.get().labels()[0].value());
+
+  for (const auto& [status, body] : std::vector<std::pair<int32_t, std::string>>{
+           {DCE_OK, "{}"}, {DCE_OK, "no JSON"}, {DCE_OK, R"({"executor_id":"X"})"}, {DCE_PANIC, "a panic"}}) {
+    expect("attribute", R"({"container":"d"})", status, body);
+    expect("cleanup", R"({"container":"d"})", DCE_OK, "{}");
+    EXPECT_EQ("ready", outcome(isolator->cleanup(id("d")))) << body;
+    EXPECT_TRUE(session->attribution("", "").isNone()) << body;
+  }
 }
 
 TEST_F(IsolatorTest, LeavesTheRestToTheAgent) {

@@ -18,7 +18,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::NiceMock;
 
-const char kMetrics[] = R"({"containers_reaped":3,"orphans_found":2,"reap_failures":1,"core_panics":4,"owed":5,
+const char kMetrics[] = R"({"containers_reaped":3,"orphans_found":2,"reap_failures":1,"core_panics":4,"queue_length":5,
                             "engine_up":1,"hierarchy_enforced":0})";
 
 struct SessionTest : testing::Test {
@@ -81,6 +81,12 @@ TEST_F(SessionTest, RefusesOtherParametersForTheSecondModule) {
   EXPECT_THAT(isolator.error(), AllOf(HasSubstr("same parameters"), HasSubstr("1secs"), HasSubstr("2secs")));
 }
 
+TEST_F(SessionTest, IsStrictWherePodsMustBeChecked) {
+  EXPECT_FALSE(join({})->strict());
+  EXPECT_FALSE(join({{"use_hierarchy", "enforce"}})->strict());
+  EXPECT_TRUE(join({{"use_hierarchy", "require"}})->strict());
+}
+
 TEST_F(SessionTest, RunsWhatIsChainedOnTheEventLoop) {
   std::thread::id core_thread;
   EXPECT_CALL(*core, submit("attach", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
@@ -120,7 +126,7 @@ TEST_F(SessionTest, GivesUpOnACoreThatBreaksItsDeadline) {
 TEST_F(SessionTest, ShowsTheMetricsAndRemovesThem) {
   EXPECT_CALL(*core, submit("attach", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
   EXPECT_CALL(*core, submit("hook.removed", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
-  EXPECT_CALL(*core, submit("metrics", "{}", _, _)).WillOnce(ends(DCE_OK, kMetrics));  // once for all of a snapshot
+  EXPECT_CALL(*core, submit("metrics", "{}", _, _)).WillRepeatedly(ends(DCE_OK, kMetrics));
   auto session = join({});
   session->removed("f", "e");
   auto metrics = process::metrics::snapshot(Seconds(5));
@@ -130,7 +136,7 @@ TEST_F(SessionTest, ShowsTheMetricsAndRemovesThem) {
   EXPECT_EQ(4, metrics.at("dce/core_panics"));
   EXPECT_EQ(1, metrics.at("dce/engine_up"));
   EXPECT_EQ(0, metrics.at("dce/hierarchy_enforced"));
-  EXPECT_GE(metrics.at("dce/queue_length"), 5);
+  EXPECT_EQ(5, metrics.at("dce/queue_length"));
   EXPECT_GT(metrics.at("dce/hook_us"), 0);
   EXPECT_EQ(8u, metrics.size());
   session.reset();
@@ -139,7 +145,7 @@ TEST_F(SessionTest, ShowsTheMetricsAndRemovesThem) {
 
 TEST_F(SessionTest, LeavesOutMetricsThatTheCoreDoesNotHave) {
   EXPECT_CALL(*core, submit("attach", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
-  EXPECT_CALL(*core, submit("metrics", _, _, _)).WillOnce(ends(DCE_OK, R"({"engine_up":0,"owed":"many"})"));
+  EXPECT_CALL(*core, submit("metrics", _, _, _)).WillRepeatedly(ends(DCE_OK, R"({"engine_up":0,"queue_length":"many"})"));
   const auto session = join({});
   const auto metrics = process::metrics::snapshot(Seconds(5));
   EXPECT_EQ(1u, metrics.size());
@@ -148,7 +154,7 @@ TEST_F(SessionTest, LeavesOutMetricsThatTheCoreDoesNotHave) {
 
 TEST_F(SessionTest, LeavesOutMetricsWhenTheCorePanics) {
   EXPECT_CALL(*core, submit("attach", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
-  EXPECT_CALL(*core, submit("metrics", _, _, _)).WillOnce(ends(DCE_PANIC, "a panic"));
+  EXPECT_CALL(*core, submit("metrics", _, _, _)).WillRepeatedly(ends(DCE_PANIC, "a panic"));
   const auto session = join({});
   EXPECT_TRUE(process::metrics::snapshot(Seconds(5)).empty());
 }

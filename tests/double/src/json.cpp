@@ -191,6 +191,9 @@ struct Writer {
   void operator()(const String& text) const { quote(out, text.value); }
   void operator()(const Boolean& boolean) const { out << (boolean.value ? "true" : "false"); }
   void operator()(const Number& number) const {
+    if (!number.integral && !std::isfinite(number.real)) {
+      std::abort();  // as the CHECK in stout's NumberWriter does
+    }
     char text[32];
     if (number.integral) {
       std::snprintf(text, sizeof(text), "%lld", static_cast<long long>(number.whole));

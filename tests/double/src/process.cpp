@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <process/id.hpp>
 #include <process/metrics/metrics.hpp>
 #include <process/process.hpp>
 #include <thread>

@@ -1,8 +1,9 @@
-// After include/mesos/hook.hpp of apache/mesos: the one hook of the module. The default does nothing.
+// After include/mesos/hook.hpp of apache/mesos: the hooks of the module. The defaults do nothing.
 #pragma once
 
 #include <mesos/mesos.hpp>
 #include <stout/nothing.hpp>
+#include <stout/result.hpp>
 #include <stout/try.hpp>
 
 namespace mesos {
@@ -12,6 +13,9 @@ class Hook {
   virtual ~Hook() = default;
   virtual Try<Nothing> slaveRemoveExecutorHook(const FrameworkInfo& /*framework*/, const ExecutorInfo& /*executor*/) {
     return Nothing();
+  }
+  virtual Result<TaskStatus> slaveTaskStatusDecorator(const FrameworkID& /*framework*/, const TaskStatus& /*status*/) {
+    return None();
   }
 };
 

@@ -19,14 +19,6 @@ class ProcessBase {
   const UPID pid_;
 };
 
-template <typename T>
-class Process : public virtual ProcessBase {};
-
-namespace ID {
-// ID::generate of id.cpp: "prefix(1)", "prefix(2)", ...
-std::string generate(const std::string& prefix);
-}  // namespace ID
-
 // process.cpp, ProcessManager::spawn; with manage the process is deleted when it is terminated (gc.hpp).
 UPID spawn(ProcessBase* process, bool manage);
 

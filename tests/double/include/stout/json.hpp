@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <map>
 #include <ostream>
+#include <stout/result.hpp>
 #include <stout/try.hpp>
 #include <string>
 #include <type_traits>

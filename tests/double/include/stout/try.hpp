@@ -1,4 +1,4 @@
-// After stout/try.hpp, stout/error.hpp and stout/result.hpp of apache/mesos: a value, an error, or (Result) neither.
+// After stout/try.hpp and stout/error.hpp of apache/mesos: a value or an error.
 #pragma once
 
 #include <stout/nothing.hpp>
@@ -26,22 +26,4 @@ class Try {
  private:
   Option<T> value_;
   std::string error_;
-};
-
-template <typename T>
-class Result {
- public:
-  Result(const None&) {}
-  Result(T value) : value_(std::move(value)) {}
-  Result(const Error& error) : error_(error.message) {}
-
-  bool isSome() const { return value_.isSome(); }
-  bool isError() const { return error_.isSome(); }
-  bool isNone() const { return !isSome() && !isError(); }
-  const T& get() const { return value_.get(); }
-  const std::string& error() const { return error_.get(); }
-
- private:
-  Option<T> value_;
-  Option<std::string> error_;
 };

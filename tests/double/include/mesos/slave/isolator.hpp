@@ -15,30 +15,21 @@
 namespace mesos {
 namespace slave {
 
-class ContainerState {
-  MESOS_DOUBLE_FIELD(ExecutorInfo, executor_info)
-  MESOS_DOUBLE_FIELD(ContainerID, container_id)
-  MESOS_DOUBLE_FIELD(int64_t, pid)
-  MESOS_DOUBLE_FIELD(std::string, directory)
-};
+#define MESOS_DOUBLE_STATE(optional, required, many)                                                \
+  optional(ExecutorInfo, executor_info) required(ContainerID, container_id) required(uint64_t, pid) \
+      required(std::string, directory)
+MESOS_DOUBLE_MESSAGE(ContainerState, MESOS_DOUBLE_STATE)
 
 using Limits = google::protobuf::Map<std::string, Value::Scalar>;
 
-class ContainerConfig {
-  MESOS_DOUBLE_FIELD(ExecutorInfo, executor_info)
-  MESOS_DOUBLE_FIELD(CommandInfo, command_info)
-  MESOS_DOUBLE_REPEATED(Resource, resources)
-  MESOS_DOUBLE_FIELD(Limits, limits)
-  MESOS_DOUBLE_FIELD(std::string, directory)
-  MESOS_DOUBLE_FIELD(std::string, user)
-};
+#define MESOS_DOUBLE_CONFIG(optional, required, many)                                                     \
+  optional(ExecutorInfo, executor_info) optional(TaskInfo, task_info) required(CommandInfo, command_info) \
+      many(std::vector<Resource>, resources) many(Limits, limits) required(std::string, directory)        \
+          optional(std::string, user) optional(std::string, rootfs)
+MESOS_DOUBLE_MESSAGE(ContainerConfig, MESOS_DOUBLE_CONFIG)
 
-class ContainerLaunchInfo {
-  MESOS_DOUBLE_FIELD(Environment, environment)
-
- public:
-  static Try<ContainerLaunchInfo> fromJson(const JSON::Object& object);
-};
+#define MESOS_DOUBLE_LAUNCH(optional, required, many) optional(Environment, environment)
+MESOS_DOUBLE_MESSAGE(ContainerLaunchInfo, MESOS_DOUBLE_LAUNCH)
 
 class ContainerLimitation {};
 

@@ -1,0 +1,89 @@
+package core
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/oom"
+)
+
+// noted puts a container into a sandbox of its own, with the kills that its executor noted there.
+func (s *stage) noted(container, command string, kills ...oom.Kill) (sandbox string) {
+	s.Helper()
+	sandbox = filepath.Join(s.TempDir(), "slaves/a/frameworks/f/executors/e/runs", container)
+	require.NoError(s, os.MkdirAll(sandbox, 0o755))
+	text, err := json.Marshal(oom.File{Containers: map[string]string{"1": "web"}, Kills: kills})
+	require.NoError(s, err)
+	require.NoError(s, os.WriteFile(filepath.Join(sandbox, oom.FileName), text, 0o644))
+	s.ok("prepare", fmt.Sprintf(`{"container":%q,"config":{"directory":%q,"executor_info":{"executor_id":{"value":"e"},"framework_id":{"value":"f"}},"command_info":{"value":%q}}}`,
+		container, sandbox, command))
+	return sandbox
+}
+
+func (s *stage) attribution(container string) string {
+	s.Helper()
+	e := s.do("attribute", fmt.Sprintf(`{"container":%q}`, container))
+	require.Equal(s, OK, e.status, e.text)
+	return e.text
+}
+
+func TestWhatTheKernelKilledIsAttributed(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	now := time.Now()
+	kill := oom.Kill{Service: "web", Limit: "pod", Bytes: 64 << 20, Usage: 63 << 20, Message: "the kernel killed it", At: now}
+	older := oom.Kill{Service: "db", Limit: "container", At: now.Add(-time.Second)}
+	s.noted("c1", "./dce-executor", older, kill)
+	require.JSONEq(t, `{"executor_id":{"value":"e"},"framework_id":{"value":"f"},"labels":{"labels":[
+		{"key":"io.dce.oom.limit","value":"pod"},{"key":"io.dce.oom.limit_bytes","value":"67108864"},
+		{"key":"io.dce.oom.message","value":"Service web ran out of memory: the kernel killed it."},
+		{"key":"io.dce.oom.service","value":"web"},{"key":"io.dce.oom.usage_bytes","value":"66060288"}]}}`, s.attribution("c1"))
+
+	kill.At = now.Add(-time.Hour)
+	s.noted("c2", "./dce-executor", kill)
+	require.Equal(t, "{}", s.attribution("c2"), "a kill of long ago did not end the container")
+	kill.At = now
+	s.noted("c3", "sleep 1", kill)
+	require.Equal(t, "{}", s.attribution("c3"), "not ours")
+	s.noted("c4", "./dce-executor")
+	require.Equal(t, "{}", s.attribution("c4"))
+	require.Equal(t, "{}", s.attribution("unknown"))
+}
+
+// Containers can write to the sandbox.
+func TestAnAttributionIsBounded(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	huge := strings.Repeat("é", 10000)
+	sandbox := s.noted("c1", "./dce-executor", oom.Kill{Service: huge, Limit: huge, Message: huge, At: time.Now()})
+	require.Less(t, len(s.attribution("c1")), 6*maxLabel)
+	require.NoError(t, os.WriteFile(filepath.Join(sandbox, oom.FileName), []byte("{"), 0o644))
+	require.Equal(t, "{}", s.attribution("c1"))
+	require.NoError(t, os.RemoveAll(sandbox))
+	require.Equal(t, "{}", s.attribution("c1"))
+}
+
+// A launch goes on where the core fails; its pod must not be taken for an orphan.
+func TestAPodWhoseLaunchWasMissedIsNoOrphan(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	require.Equal(t, Invalid, s.do("prepare", `{"container":"c1","config":{"user":1}}`).status)
+	run := exec.Command("sleep", "60")
+	run.Env = []string{"MESOS_DIRECTORY=/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1", "MESOS_SANDBOX=/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1"}
+	require.NoError(t, run.Start())
+	t.Cleanup(func() { _ = run.Process.Kill(); _ = run.Wait() })
+	s.pod("c1", "e")
+	s.pod("c2", "e")
+	s.ok("reconcile", "{}")
+	s.eventually("the orphan goes", func() bool { return s.left() == 1 })
+	time.Sleep(100 * time.Millisecond)
+	require.Equal(t, 1, s.left(), "what has a process lives")
+}
