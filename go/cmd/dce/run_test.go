@@ -231,7 +231,7 @@ func TestBadInput(t *testing.T) {
 	s := newStage(t, "services:\n  a:\n    imag: x\n")
 	for text, args := range map[string][]string{
 		"did you mean image":                      nil,
-		"unknown flag: --nope; see dce --help":    {"--nope"},
+		"dce run has no flag --nope; see dce run --help":    {"--nope"},
 		"no.yml can't be read: it does not exist": {"-f", "no.yml"},
 		"did you mean dce.stop.grace?":            {"--label", "dce.stop.grac=1s"},
 		"-f names no file":                        {"-f", ""},
@@ -249,7 +249,7 @@ func TestBadInput(t *testing.T) {
 		require.Contains(t, s.err.String(), text)
 	}
 	require.Equal(t, exitBadInput, execute([]string{"rum"}, &s.out, &s.err))
-	require.Contains(t, s.err.String(), `dce: unknown command "rum" for "dce"; see dce --help`)
+	require.Contains(t, s.err.String(), `dce: there is no command "rum"; did you mean run? See dce --help`)
 }
 
 func TestWithoutAnEngineNothingIsMade(t *testing.T) {

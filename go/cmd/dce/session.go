@@ -77,6 +77,10 @@ func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) 
 	if err := s.plan(ctx, p); err != nil {
 		return nil, err
 	}
+	cfg, err := s.settings(p)
+	if err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -90,11 +94,7 @@ func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) 
 	if err := writable(s.host); err != nil {
 		return nil, err
 	}
-	cfg, err := s.settings(p)
-	if err != nil {
-		return nil, err
-	}
-	docker, err = engine.Connect(ctx, engine.ConnectOptions{Host: cfg.Engine.Host})
+	docker, err = engine.Connect(ctx, engine.ConnectOptions{Host: cfg.Engine.Host, HostFrom: cfg.Source("engine.host").String()})
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (s *session) plan(ctx context.Context, p project) (err error) {
 	}
 	o.id = o.name + "." + uuid.NewString()[:8]
 	if !filepath.IsAbs(f.workDir) {
-		return badInput("--work-dir %s is not an absolute path", f.workDir)
+		return badInput("--work-dir %s is not an absolute path; give one such as /var/lib/dce/local", f.workDir)
 	}
 	limit, err := size("copy-limit", f.copyLimit)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -182,7 +183,7 @@ func isProgram(path string) error {
 	}
 	info, err := os.Stat(path)
 	if err == nil && info.Mode()&0o111 == 0 {
-		err = os.ErrPermission
+		err = errors.New("it may not be executed; chmod 755 it, or name another")
 	}
 	return err
 }

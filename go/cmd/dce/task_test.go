@@ -81,7 +81,7 @@ func TestTheExecutorIsFoundBesideDceOrInPath(t *testing.T) {
 	require.Equal(t, "/usr/bin/dce-executor", got)
 	write(t, filepath.Join(dir, "dce-executor"), "")
 	_, err = findExecutor(filepath.Join(dir, "dce-executor"), "", none)
-	bad(t, err, "can't be used: permission denied")
+	bad(t, err, "can't be used: it may not be executed; chmod 755 it")
 	require.NoError(t, os.Chmod(filepath.Join(dir, "dce-executor"), 0o755))
 	got, err = findExecutor("", filepath.Join(dir, "dce"), none)
 	require.NoError(t, err)
