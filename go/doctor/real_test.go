@@ -43,11 +43,14 @@ func TestARealHost(t *testing.T) {
 	require.NoError(t, f.Engine.Err)
 	require.Equal(t, docker.Host(), f.Engine.Value.Host)
 	require.True(t, f.Engine.Value.Local)
-	for _, name := range []string{"engine", "api-version", "storage-driver", "cgroup-version", "cgroup-driver", "use-hierarchy", "kernel", "settings", "disk"} {
+	for _, name := range []string{"engine", "api-version", "storage-driver", "cgroup-version", "cgroup-driver", "kernel", "settings"} {
 		found := finding(t, f, name)
 		require.Equal(t, OK, found.Level, "%s: %s", name, found)
 	}
 	require.Equal(t, Warn, finding(t, f, "live-restore").Level, "private engines have it off")
+	for _, name := range []string{"controllers", "use-hierarchy", "swap-accounting", "clock", "disk", "network", "limits", "leftovers"} {
+		require.NotEqual(t, Unknown, finding(t, f, name).Level, "%s: %s", name, finding(t, f, name))
+	}
 	require.True(t, Decide(f).PodRuns)
 	require.Equal(t, f.Engine.Value.RootDir, f.DockerDir.Value.Path)
 }
