@@ -25,16 +25,20 @@ func init() {
 // with reads the input of an operation.
 func with[In interface{ check() error }](do func(*Core, context.Context, In) (any, error)) func(*Core, context.Context, []byte) (any, error) {
 	return func(c *Core, ctx context.Context, text []byte) (any, error) {
-		var in In
-		// An ID or a command that is no UTF-8 is the framework's fault, and no reason not to know its container.
-		if err := decode(bytes.ToValidUTF8(text, []byte("\uFFFD")), &in); err != nil {
-			return nil, failure(Invalid, "the input can't be read: %w", err)
-		}
-		if err := in.check(); err != nil {
+		in, err := read[In](text)
+		if err != nil {
 			return nil, err
 		}
 		return do(c, ctx, in)
 	}
+}
+
+func read[In interface{ check() error }](text []byte) (in In, err error) {
+	// An ID or a command that is no UTF-8 is the framework's fault, and no reason not to know its container.
+	if err := decode(bytes.ToValidUTF8(text, []byte("\uFFFD")), &in); err != nil {
+		return in, failure(Invalid, "the input can't be read: %w", err)
+	}
+	return in, in.check()
 }
 
 type nothing struct{}
@@ -187,13 +191,7 @@ type variable struct {
 }
 
 func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
-	k := known{framework: in.Framework, executor: in.Executor, foreign: !in.ours()}
-	if !k.foreign {
-		k.kept = reaper.Hierarchies(c.host, c.roots[0]+"/"+in.Container)
-	}
-	c.census.began(in.Container, in.Sandbox, k)
-	poke(c.ledger.wake) // the sandbox may have told the scope
-	if k.foreign {
+	if !c.meet(in) {
 		return nothing{}, nil
 	}
 	limits, _ := limitsOf(in.Requests, in.Limits)
@@ -205,6 +203,17 @@ func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
 		return nothing{}, nil
 	}
 	return launchInfo{environment{[]variable{{parentVariable, parent}}}}, nil
+}
+
+// meet takes a container that begins and says whether it is ours.
+func (c *Core) meet(in prepareInput) (ours bool) {
+	k := known{framework: in.Framework, executor: in.Executor, foreign: !in.ours()}
+	if !k.foreign {
+		k.kept = reaper.Hierarchies(c.host, c.roots[0]+"/"+in.Container)
+	}
+	c.census.began(in.Container, in.Sandbox, k)
+	poke(c.ledger.wake) // the sandbox may have told the scope
+	return !k.foreign
 }
 
 // parentVariable tells the executor which cgroup its pod's containers belong under.

@@ -104,7 +104,7 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 		most = maxRemoved
 	}
 	if status := c.calls.begin(one, most); status != OK {
-		c.missed(op, status)
+		c.missed(op, input, status)
 		return status
 	}
 	input = append([]byte(nil), input...)
@@ -130,7 +130,7 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 		})
 		c.report(op, err)
 		status := statusOf(err)
-		c.missed(op, status)
+		c.missed(op, input, status)
 		if status != OK {
 			output = []byte(err.Error())
 			c.calls.end(one, status, output)
@@ -143,11 +143,20 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 }
 
 // missed takes the end of an operation that may have told something in vain: what lives, or that something does no more.
-func (c *Core) missed(op string, status Status) {
+func (c *Core) missed(op string, input []byte, status Status) {
 	switch {
 	case status == OK || status == Refused || status == Closed:
-	case op == "prepare" || op == "recover":
+	case op == "recover":
 		c.census.doubt()
+	case op == "prepare":
+		c.census.doubt()
+		_ = guard.Call(func() error { // its container begins all the same, and its end is told by these ids
+			in, err := read[prepareInput](input)
+			if err == nil {
+				c.meet(in)
+			}
+			return err
+		})
 	case op == "hook.removed":
 		c.ledger.compareAt(time.Now())
 	}
