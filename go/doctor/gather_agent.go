@@ -129,7 +129,7 @@ func readSettings(o Options, a *Agent) (Settings, error) {
 	if a != nil && s.EngineHost == "" {
 		s.EngineHost, s.EngineFrom = variable(environ, "DOCKER_HOST"), "DOCKER_HOST in the agent's --"+executorVariables
 		if s.EngineHost == "" && variable(o.Environ, "DOCKER_HOST")+variable(o.Environ, "DOCKER_CONTEXT") != "" {
-			s.EngineHost, s.EngineFrom = client.DefaultDockerHost, "the agent's --" + executorVariables + ", which has no DOCKER_HOST"
+			s.EngineHost, s.EngineFrom = client.DefaultDockerHost, "the agent's --"+executorVariables+", which has no DOCKER_HOST"
 		}
 	}
 	return s, err
