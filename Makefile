@@ -14,7 +14,7 @@ GOLANGCI_LINT := v2.15.0
 MESOS   ?=
 CMAKE   := cmake --preset dev $(MESOS)
 
-.PHONY: help setup build programs module run test test-kernel test-mesos test-all bench lint clean install FORCE
+.PHONY: help setup build programs module run test test-kernel test-mesos test-all test-guest bench lint clean install FORCE
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -73,8 +73,13 @@ test-mesos: ## run pods under a real Mesos, which MESOS_BIN and MESOS_LIB name (
 	MESOS_BIN="$(MESOS_BIN)" MESOS_LIB="$(MESOS_LIB)" $(BOX) run --name test-mesos --private --clean -- go test -v -tags mesos -count=1 -timeout 30m ./tests/mesos
 
 test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
-	@tests/setup.sh bench
-	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 120m -tags all -run 'TestAll' ./tests/...
+	@tests/setup.sh all
+	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 120m -tags all -run 'TestAll' $$(go list ./tests/... | grep -v /tests/guest)
+	@$(MAKE) --no-print-directory test-guest
+
+test-guest: module ## boot a Debian with systemd and Docker on cgroup v2 in qemu and run pods there; part of make test-all
+	@tests/setup.sh all
+	go test -count=1 -v -timeout 60m -tags all -run TestAll ./tests/guest # alone: its emulated machine takes all there is
 
 bench: build/peers/docker-compose ## measure against docker compose and the raw API, in a private engine
 	@tests/setup.sh bench

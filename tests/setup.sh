@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what a target of the Makefile needs from Debian's packages, where it is missing, without starting a daemon.
-# Usage: tests/setup.sh run|module|test|bench|lint. A second call installs nothing and ends at once.
+# Usage: tests/setup.sh run|module|test|bench|all|lint. A second call installs nothing and ends at once.
 set -eu
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -73,7 +73,7 @@ module() { # what the C++ half is built and tested with
 
 go_is_there
 case ${1:-} in
-run | test | bench)
+run | test | bench | all)
 	need gcc gcc
 	[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
 	need ip iproute2
@@ -86,8 +86,12 @@ run | test | bench)
 	# Tests put it into images, so it must not need a library. The package takes the place of Debian's dynamic busybox.
 	[ "$1" = run ] || { [ -x /bin/busybox ] && ! ldd /bin/busybox 2>/dev/null | grep -q '=>'; } || missing="$missing busybox-static"
 	[ "$1" = run ] || module
-	[ "$1" != test ] || need qemu-system-x86_64 qemu-system-x86
-	[ "$1" != bench ] || need docker-compose docker-compose
+	case $1 in test | all) need qemu-system-x86_64 qemu-system-x86 ;; esac
+	case $1 in bench | all) need docker-compose docker-compose ;; esac
+	if [ "$1" = all ]; then # the root of a virtual machine
+		need debootstrap debootstrap
+		need mke2fs e2fsprogs
+	fi
 	;;
 module)
 	module
@@ -96,6 +100,6 @@ lint)
 	need shellcheck shellcheck
 	need clang-format clang-format
 	;;
-*) die "usage: tests/setup.sh run|module|test|bench|lint" ;;
+*) die "usage: tests/setup.sh run|module|test|bench|all|lint" ;;
 esac
 [ -z "$missing" ] || install_missing
