@@ -93,8 +93,8 @@ extern const uint32_t dce_core_abi;
  *   "cgroups_root"        the agent's --cgroups_root; default "mesos"
  *   "runtime_dir"         the agent's --runtime_dir; default "/var/run/mesos". The journal is in
  *                         <runtime_dir>/isolators/org_apache_mesos_ComposePodIsolator/
- *   "work_dir"            the agent's --work_dir, and so io.dce.scope; default: what the sandboxes of recover and prepare
- *                         say, and until then the command line and MESOS_WORK_DIR of the process
+ *   "work_dir"            the agent's --work_dir, and so io.dce.scope; default: what the sandboxes of recover and
+ *                         prepare say, and until then the command line and MESOS_WORK_DIR of the process
  *   "use_hierarchy"       "enforce" (default), "require", "warn" or "off"
  *   "grace"               what belongs to no known container is left alone until it is this old; default "10secs"
  *   "reconcile_interval"  1secs or more; how often everything is listed and compared; default "5mins"
@@ -167,8 +167,8 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  *     not ended; engine_up tells of the last call to the engine; hierarchy_enforced is 1 where cgroups_root was
  *     verified to be hierarchical (always so on cgroup v2).
  *
- * ID, STATE and CONFIG are messages of Mesos in JSON, by the names in its .proto and as stout's JSON::protobuf has them:
- * mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what is not
+ * ID, STATE and CONFIG are messages of Mesos in JSON, by the names in its .proto and as stout's JSON::protobuf has
+ * them: mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what is not
  * there is the default, and fields that the core does not know are passed over. A limit of -1 or null is "no limit".
  * CONFIG has limits from Mesos 1.10 on, and then only what differs from the resources.
  */

@@ -51,11 +51,13 @@ function(dce_add_module name mesos)
   target_link_libraries(${name}_objects PUBLIC ${mesos} Threads::Threads ${CMAKE_DL_LIBS})
   # GCC's optimizer takes these for faults of ours when templates of old versions of stout and boost are inlined.
   target_compile_options(${name}_objects PRIVATE -Wno-array-bounds -Wno-maybe-uninitialized)
+  target_compile_definitions(${name}_objects PUBLIC
+    $<$<BOOL:${DCE_MESOS_HAS_LIMITS}>:DCE_MESOS_HAS_LIMITS>
+    DCE_MESOS_LIST=$<IF:$<BOOL:${DCE_MESOS_RECOVERS_LIST}>,std::list,std::vector>
+    DCE_MESOS_GAUGE=$<IF:$<BOOL:${DCE_MESOS_HAS_PULL_GAUGE}>,PullGauge,Gauge>
+    "DCE_MESOS_GAUGE_HEADER=<process/metrics/$<IF:$<BOOL:${DCE_MESOS_HAS_PULL_GAUGE}>,pull_gauge,gauge>.hpp$<ANGLE-R>")
   foreach(feature DCE_MESOS_HAS_LIMITS DCE_MESOS_RECOVERS_LIST DCE_MESOS_HAS_PULL_GAUGE)
     message(STATUS "${name}: ${feature} is ${${feature}}")
-    if(${feature})
-      target_compile_definitions(${name}_objects PUBLIC ${feature})
-    endif()
   endforeach()
 
   add_library(${name} MODULE)

@@ -1,10 +1,10 @@
-// Has the core clean up behind every executor that the agent removes, and says in the status of a task what the kernel killed.
+// Has the core clean up behind every executor that the agent removes, and says in a status what the kernel killed.
 #include "modules.hpp"
 
 namespace dce {
 namespace {
 
-// Its functions run on the agent's own actor, under the mutex of all hooks (src/hook/manager.cpp): they touch memory only.
+// It runs on the agent's own actor, under the mutex of all hooks (src/hook/manager.cpp), and touches memory only.
 class CleanupHook final : public mesos::Hook {
  public:
   explicit CleanupHook(std::shared_ptr<Session> session) : session_(std::move(session)) {}
@@ -16,8 +16,8 @@ class CleanupHook final : public mesos::Hook {
     return Nothing();
   }
 
-  // Called by Slave::statusUpdate, which takes the labels of the result in place of the status' own. Attributions are there
-  // from the isolator's cleanup on; the agent's status for the tasks of an executor that ended without one comes after that
+  // Called by Slave::statusUpdate, which takes the labels of the result in place of the status' own. Attributions are
+  // there from the isolator's cleanup on; after that comes the agent's status for tasks whose executor sent none
   // (cleanupIsolators in src/slave/containerizer/mesos/containerizer.cpp, executorTerminated in src/slave/slave.cpp).
   Result<mesos::TaskStatus> slaveTaskStatusDecorator(const mesos::FrameworkID& framework,
                                                      const mesos::TaskStatus& status) override {

@@ -2,7 +2,6 @@
 #include <glog/logging.h>
 
 #include <cmath>
-#include <list>
 #include <process/clock.hpp>
 #include <stout/protobuf.hpp>
 #include <stout/stringify.hpp>
@@ -14,7 +13,6 @@ using mesos::ContainerID;
 using mesos::ResourceStatistics;
 using mesos::slave::ContainerConfig;
 using mesos::slave::ContainerLaunchInfo;
-using mesos::slave::ContainerState;
 using process::Failure;
 using process::Future;
 
@@ -28,8 +26,8 @@ JSON::Object about(const ContainerID& id) {
   return {{"container", JSON::String(id.value())}};
 }
 
-// What the core is told of a container. JSON has no infinity, which is what "no limit" is for Mesos, and stout's writer ends
-// the process where it finds one (NumberWriter in stout/jsonify.hpp): no number of a framework may come through unseen.
+// What the core is told of a container. JSON has no infinity, which is "no limit" for Mesos, and stout's writer ends the
+// process where it finds one (NumberWriter in stout/jsonify.hpp): no number of a framework may come through unseen.
 JSON::Object about(const ContainerID& id, ContainerConfig config) {
   config.clear_task_info();
   config.mutable_executor_info()->clear_resources();
@@ -52,13 +50,14 @@ JSON::Array all(const Messages& messages) {
 
 // The message that a reply holds.
 template <typename Message>
-Try<Message> parsed(const Reply& reply) {
+Option<Message> parsed(const Reply& reply) {
   Try<JSON::Object> fields = JSON::parse<JSON::Object>(reply.body);
   if (reply.status != DCE_OK || fields.isError()) {
-    return Error(reply.body);
+    return None();
   }
   fields.get().values["timestamp"] = process::Clock::now().secs();  // of ResourceStatistics; others have no such field
-  return protobuf::parse<Message>(fields.get());
+  const Try<Message> message = protobuf::parse<Message>(fields.get());
+  return message.isSome() ? Option<Message>(message.get()) : None();
 }
 
 Future<Nothing> tell(const std::shared_ptr<Session>& session, const std::string& op, const JSON::Object& input) {
@@ -71,21 +70,18 @@ Future<Nothing> tell(const std::shared_ptr<Session>& session, const std::string&
   });
 }
 
-// It has no state: the core has it. Nested and standalone containers are no executors and not its business, isolate has
-// nothing to do, watch and status have nothing to say: these are as the agent has them by default.
+// It has no state: the core has it. Nested and standalone containers are not its business, and isolate, watch and status
+// have nothing to do: these are as the agent has them by default.
 //
-// Only a refusal by the core (DCE_REFUSED) of a launch or an update fails a future. A core that hangs or panics must not
-// keep the agent from its work; the executor checks again what prepare could not, and the reconcile finds what cleanup
-// could not remove. With use_hierarchy=require a pod that the core could not check is not launched, either.
+// Only a refusal by the core of a launch or an update fails a future. A core that hangs or panics must not keep the
+// agent from its work: the executor checks again what prepare could not, and a reconcile finds what cleanup could not
+// remove. With use_hierarchy=require a pod that the core could not check is not launched, either.
 class PodIsolator final : public mesos::slave::Isolator {
  public:
   explicit PodIsolator(std::shared_ptr<Session> session) : session_(std::move(session)) {}
 
-#ifdef DCE_MESOS_RECOVERS_LIST
-  Future<Nothing> recover(const std::list<ContainerState>& states, const hashset<ContainerID>& orphans) override {
-#else
-  Future<Nothing> recover(const std::vector<ContainerState>& states, const hashset<ContainerID>& orphans) override {
-#endif
+  Future<Nothing> recover(const DCE_MESOS_LIST<mesos::slave::ContainerState>& states,
+                          const hashset<ContainerID>& orphans) override {
     return tell(session_, "recover", {{"states", all(states)}, {"orphans", all(orphans)}});
   }
 
@@ -99,12 +95,11 @@ class PodIsolator final : public mesos::slave::Isolator {
           if (reply.status == DCE_REFUSED) {
             return Failure(reply.body);
           }
-          if (info.isError() && strict) {
-            return Failure("use_hierarchy=require, and the core could not check the pod's cgroup: " + info.error());
+          if (info.isNone() && strict) {
+            return Failure("use_hierarchy=require, and the core could not check the pod's cgroup: " + reply.body);
           }
-          LOG_IF(WARNING, info.isError())
-              << "dce: the launch of " << id.value() << " goes on without: " << info.error();
-          return info.isError() ? Option<ContainerLaunchInfo>(None()) : info.get();
+          LOG_IF(WARNING, info.isNone()) << "dce: the launch of " << id.value() << " goes on without: " << reply.body;
+          return info;
         });
   }
 
@@ -123,15 +118,14 @@ class PodIsolator final : public mesos::slave::Isolator {
 
   Future<ResourceStatistics> usage(const ContainerID& id) override {
     return session_->call("usage", about(id), kShortTimeout).then([](const Reply& reply) {
-      const auto statistics = parsed<ResourceStatistics>(reply);
-      return statistics.isSome() ? statistics.get() : ResourceStatistics();
+      return parsed<ResourceStatistics>(reply).getOrElse(ResourceStatistics());
     });
   }
 
   Future<Nothing> cleanup(const ContainerID& id) override {
     const auto session = session_;
     return session->call("attribute", about(id), kShortTimeout).then([session, id](const Reply& reply) {
-      const auto ended = parsed<mesos::ExecutorInfo>(reply);  // an error where there is nothing to say
+      const auto ended = parsed<mesos::ExecutorInfo>(reply);  // none where there is nothing to say
       if (ended.isSome()) {
         session->attribute(ended.get());
       }

@@ -4,7 +4,6 @@
 
 #include <cstring>
 #include <fstream>
-#include <utility>
 
 #define DCE_CORE_TYPES_ONLY
 #include "core.hpp"
@@ -55,8 +54,7 @@ bool isWhole(const std::string& path) {
 }  // namespace
 
 Try<std::shared_ptr<Core>> load(const std::string& path, const std::string& config) {
-  const std::string hint =
-      "; install the libdcecore.so that belongs to this module, or name it in the parameter 'core'";
+  const std::string hint = "; install the libdcecore.so of this module, or name it in the parameter 'core'";
   if (!isWhole(path)) {
     return Error("The core " + path + " can't be read, or is not a whole shared library for this machine" + hint);
   }

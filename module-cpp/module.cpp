@@ -1,8 +1,6 @@
 // The two modules that an agent finds in this library by the names of their variables.
 #include <glog/logging.h>
 
-#include <mesos/mesos.hpp>
-#include <mesos/module.hpp>
 #include <mesos/module/hook.hpp>
 #include <mesos/module/isolator.hpp>
 

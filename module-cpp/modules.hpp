@@ -1,7 +1,6 @@
 // The two modules, over a session. What each does is in the file of its name.
 #pragma once
 
-#include <memory>
 #include <mesos/hook.hpp>
 #include <mesos/slave/isolator.hpp>
 

@@ -4,14 +4,12 @@
 
 #include <process/dispatch.hpp>
 #include <process/metrics/metrics.hpp>
-#include <process/process.hpp>
 #include <stout/stringify.hpp>
 
 #include "dcecore.h"
 
 using process::Failure;
 using process::Future;
-using process::Promise;
 
 namespace dce {
 namespace {
@@ -66,7 +64,7 @@ Try<std::shared_ptr<Session>> Session::join(const std::string& kind, const mesos
 }
 
 Session::~Session() {
-  for (const Gauge& gauge : gauges_) {
+  for (const auto& gauge : gauges_) {
     process::metrics::remove(gauge);
   }
   process::metrics::remove(hookTime_);
@@ -81,15 +79,13 @@ void Session::removed(const std::string& framework, const std::string& executor)
                               {"executor", JSON::String(executor)},
                               {"at_ns", JSON::Number(now.count())}};
   core_->submit("hook.removed", stringify(input), kPatience, [](const Reply&) {});  // the core logs what fails
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    attributions_.erase({framework, executor});
-  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  attributions_.erase({framework, executor});
   hookTime_.stop();
 }
 
 Future<Reply> Session::call(const std::string& op, const JSON::Object& input, const Duration& timeout) {
-  const auto promise = std::make_shared<Promise<Reply>>();
+  const auto promise = std::make_shared<process::Promise<Reply>>();
   const auto done = [relay = relay_, promise](const Reply& reply) {
     process::dispatch(relay, [promise, reply] { promise->set(reply); });
   };

@@ -1,7 +1,6 @@
 // The one thread that makes every call into the core, and the queues in front of it.
 #include <glog/logging.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include <condition_variable>

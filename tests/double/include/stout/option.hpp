@@ -17,6 +17,7 @@ class Option {
   bool isNone() const { return !value_.has_value(); }
   const T& get() const { return value_.value(); }
   T& get() { return value_.value(); }
+  T getOrElse(const T& other) const { return value_.value_or(other); }
 
  private:
   std::optional<T> value_;
