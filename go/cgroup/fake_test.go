@@ -84,8 +84,8 @@ func asNobody(t *testing.T, f func()) {
 	go func() {
 		runtime.LockOSThread() // never unlocked
 		err := unix.Setfsuid(65534)
+		defer func() { done <- err }() // also where f ends the goroutine
 		f()
-		done <- err
 	}()
 	require.NoError(t, <-done)
 }

@@ -79,6 +79,9 @@ func (c *Core) makeTree(ctx context.Context, container string, l tree.Limits) (s
 	if err == nil {
 		err = t.Make(ctx, l)
 	}
+	if err == nil {
+		err = t.Claim(c.census.owner(container))
+	}
 	if err == nil && c.useHierarchy != hierarchyOff {
 		err = c.host.EnforceHierarchy(t.Path) // nobody else's, so that it may be set in every mode
 	}
@@ -86,6 +89,14 @@ func (c *Core) makeTree(ctx context.Context, container string, l tree.Limits) (s
 		return "", failure(Failed, "the pod's own cgroup can't be made, which the executor will try too: %w", err)
 	}
 	return t.Parent, nil
+}
+
+// owner is whose the tree of a container that began is.
+func (s *census) owner(container string) tree.Owner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.live[container]
+	return tree.Owner{Scope: s.scope, Framework: k.framework, Executor: k.executor, Container: container}
 }
 
 // limitsOf is what an agent's isolators make of a container's resources (Mesos: src/slave/containerizer/mesos/isolators/

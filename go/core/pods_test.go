@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -78,6 +79,11 @@ func TestTheModuleKeepsATree(t *testing.T) {
 	out, err := s.prepare(t.Context(), ours(container, cpusAnd(0.5, 64), resources{}))
 	require.NoError(t, err)
 	require.Equal(t, launchInfo{environment{[]variable{{parentVariable, "/dce/" + container}}}}, out)
+	owned, err := tree.Owned(s.host)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(owned, func(one tree.Claimed) bool {
+		return one.Owner == tree.Owner{Scope: "/var/lib/mesos", Framework: "f", Executor: "e", Container: container}
+	}), "it says whose it is, for when the agent dies: %v", owned)
 	usage := func() cgroup.Usage {
 		u, err := s.host.Usage("/dce/" + container)
 		require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/qos"
 	"github.com/dce-go/dce/go/tree"
 )
@@ -107,7 +108,7 @@ func TestTheQuotaOfTheTasksOwnCgroup(t *testing.T) {
 		var at parent
 		for _, q := range wanted {
 			var unbound, err error
-			at, unbound, err = p.take(t.Context(), "", cgroup.DriverCgroupfs, "c", tree.Limits{Memory: 64 << 20, Quota: q}, tree.Quota, tree.Pids)
+			at, unbound, err = p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, Quota: q}, tree.Quota, tree.Pids)
 			require.NoError(t, err)
 			require.NoError(t, unbound)
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/tree"
 )
 
@@ -54,7 +55,7 @@ type parents struct {
 // take finds the parent for a pod's containers, makes it where it is a tree of ours, and checks that an engine with that driver
 // can put containers there. Where nobody else sees to the limits they are written here; of those that somebody else writes only
 // beyond: what he can't know. unbound says what this process may not write; the pod can run all the same.
-func (p *parents) take(ctx context.Context, fromModule, driver, container string, limits tree.Limits, beyond ...tree.Part) (at parent, unbound, err error) {
+func (p *parents) take(ctx context.Context, fromModule, driver string, id labels.Identity, limits tree.Limits, beyond ...tree.Part) (at parent, unbound, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.host == nil {
@@ -68,8 +69,13 @@ func (p *parents) take(ctx context.Context, fromModule, driver, container string
 	if err != nil {
 		return parent{}, nil, err
 	}
-	if at, err = findParent(fromModule, own, p.host.Version(), driver, container); err != nil {
+	if at, err = findParent(fromModule, own, p.host.Version(), driver, id.Container); err != nil {
 		return parent{}, nil, err
+	}
+	if at.ours && at.limited {
+		if at.limited, err = p.host.Exists(at.Path); err != nil { // whoever made it may have died, and it was cleared away
+			return parent{}, nil, err
+		}
 	}
 	others, again := p.has[at.Path]
 	if again {
@@ -82,6 +88,11 @@ func (p *parents) take(ctx context.Context, fromModule, driver, container string
 		return parent{}, nil, err
 	}
 	p.used[at.Path], p.has[at.Path] = at, limits
+	if at.ours && !at.limited {
+		if err := tree.At(p.host, at.Path).Claim(tree.Owner{Scope: id.Scope, Framework: id.Framework, Executor: id.Executor, Container: id.Container}); err != nil {
+			return parent{}, nil, err
+		}
+	}
 	if unbound != nil {
 		there, err := p.host.Exists(at.Path)
 		if err != nil {

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/tree"
 	"github.com/dce-go/dce/go/tree/bustest"
 )
@@ -111,12 +113,12 @@ func content(t *testing.T, root, file string) string {
 func TestTakeWritesLimits(t *testing.T) {
 	root, p := v2Host(t)
 	one := tree.Limits{Memory: 64 << 20, CPUs: 0.5, Pids: 10}
-	at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, "c", one, tree.Pids)
+	at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, one, tree.Pids)
 	require.NoError(t, err)
 	require.NoError(t, unbound)
 	require.Equal(t, parent{Parent: "/dce/c", Path: "/dce/c", ours: true}, at)
 	require.Equal(t, "67108864 50 10", content(t, root, "cg/dce/c/memory.max")+" "+content(t, root, "cg/dce/c/cpu.weight")+" "+content(t, root, "cg/dce/c/pids.max"))
-	_, _, err = p.take(t.Context(), "", cgroup.DriverCgroupfs, "c", one, tree.Pids)
+	_, _, err = p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, one, tree.Pids)
 	require.NoError(t, err)
 	require.Equal(t, "134217728 100 20", content(t, root, "cg/dce/c/memory.max")+" "+content(t, root, "cg/dce/c/cpu.weight")+" "+content(t, root, "cg/dce/c/pids.max"))
 }
@@ -126,7 +128,7 @@ func TestTakeBesideTheModule(t *testing.T) {
 	root, p := v2Host(t)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "cg/dce/c/memory.max"), []byte("99999744"), 0o644))
 	for _, want := range []string{"10", "20"} {
-		_, _, err := p.take(t.Context(), "/dce/c", cgroup.DriverCgroupfs, "c", tree.Limits{Memory: 64 << 20, CPUs: 0.5, Pids: 10}, tree.Pids)
+		_, _, err := p.take(t.Context(), "/dce/c", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, CPUs: 0.5, Pids: 10}, tree.Pids)
 		require.NoError(t, err)
 		require.Equal(t, "99999744", content(t, root, "cg/dce/c/memory.max"))
 		require.Empty(t, content(t, root, "cg/dce/c/cpu.weight"))
@@ -141,7 +143,7 @@ func TestTakeOwnOnV1(t *testing.T) {
 		"cg/memory/mesos/c/memory.limit_in_bytes": "1", "cg/memory/mesos/c/cgroup.procs": "", "cg/pids/mesos/c/pids.max": "max",
 	})
 	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
-	at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, "c", tree.Limits{Memory: 64 << 20, Pids: 10}, tree.Pids)
+	at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, Pids: 10}, tree.Pids)
 	require.NoError(t, err)
 	require.NoError(t, unbound)
 	require.Equal(t, parent{Parent: "/mesos/c", Path: "/mesos/c", limited: true}, at)
@@ -162,7 +164,7 @@ func TestTakeWithoutRights(t *testing.T) {
 		runtime.LockOSThread() // never unlocked: the thread ends with it
 		err := unix.Setfsuid(65534)
 		for range 2 {
-			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, "c", tree.Limits{Memory: 64 << 20, CPUs: 1})
+			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, CPUs: 1})
 			if err == nil && (fails != nil || unbound == nil || !at.absent || at.Parent != "/dce/c") {
 				err = fmt.Errorf("%+v, %v, %w", at, unbound, fails)
 			}
@@ -186,7 +188,7 @@ func TestTakeASlice(t *testing.T) {
 		}
 	}})
 	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
-	at, unbound, err := p.take(t.Context(), "/dce/c", cgroup.DriverSystemd, "c", tree.Limits{Memory: 64 << 20})
+	at, unbound, err := p.take(t.Context(), "/dce/c", cgroup.DriverSystemd, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20})
 	require.NoError(t, err)
 	require.NoError(t, unbound)
 	require.Equal(t, parent{Parent: "dce-c.slice", Path: "/dce.slice/dce-c.slice", ours: true}, at)
@@ -200,7 +202,7 @@ func TestTakeASlice(t *testing.T) {
 
 	// Without systemd nothing is created, and the way out is named.
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(root, "none"))
-	_, _, err = p.take(t.Context(), "", cgroup.DriverSystemd, "c", tree.Limits{})
+	_, _, err = p.take(t.Context(), "", cgroup.DriverSystemd, labels.Identity{Container: "c"}, tree.Limits{})
 	require.ErrorContains(t, err, "native.cgroupdriver=cgroupfs")
 	var refused *tree.SystemdError
 	require.ErrorAs(t, err, &refused)
@@ -211,10 +213,13 @@ func TestTakeOnThisMachine(t *testing.T) {
 	var p parents
 	container := fmt.Sprintf("test-launch-%d", os.Getpid())
 	for pods := uint64(1); pods <= 2; pods++ {
-		at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, container, tree.Limits{Memory: 64 << 20, CPUs: 0.5, Quota: 0.5})
+		at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Scope: "/s", Container: container}, tree.Limits{Memory: 64 << 20, CPUs: 0.5, Quota: 0.5})
 		require.NoError(t, err, "this test makes cgroups on this machine: run it as root")
 		require.NoError(t, unbound)
 		require.Equal(t, "/dce/"+container, at.Path)
+		owned, err := tree.Owned(p.host)
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(owned, func(one tree.Claimed) bool { return one.Owner == tree.Owner{Scope: "/s", Container: container} }))
 		unbound, err = hierarchical(p.host, at, "require")
 		require.NoError(t, err)
 		require.NoError(t, unbound)

@@ -86,7 +86,7 @@ func (l *Launcher) bind(ctx context.Context, o *order, driver string) (at parent
 		has = has.throttled()
 	}
 	limits := has.limits(o.cfg.Pids.Limit)
-	at, unbound, err := l.parents.take(ctx, o.variables[ParentVar], driver, o.id.Container, limits, tree.Quota, tree.Pids)
+	at, unbound, err := l.parents.take(ctx, o.variables[ParentVar], driver, o.id, limits, tree.Quota, tree.Pids)
 	if unbound != nil {
 		o.report.unbound(unbound)
 	}

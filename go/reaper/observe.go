@@ -32,6 +32,7 @@ type Observed struct {
 	Networks   []engine.Object
 	Volumes    []engine.Object
 	Cgroups    []string                  // paths below the roots, of all hierarchies, sorted; they belong to any run
+	Trees      []tree.Claimed            // those of our own that say whose they are, where no run is named
 	Details    map[string]engine.Details // of the few containers that had to be asked about, by id
 	Unanswered map[string]error          // of those about which the engine did not answer
 }
@@ -53,7 +54,7 @@ func Observe(ctx context.Context, e Engine, host *cgroup.Host, m Match) (seen Ob
 		seen.Volumes, err = e.Objects(ctx, engine.KindVolume, filter...)
 		return err
 	})
-	if err := g.Wait(); err != nil {
+	if err = g.Wait(); err != nil {
 		return Observed{}, err
 	}
 	if len(m.CgroupRoots) == 0 {
@@ -72,7 +73,10 @@ func Observe(ctx context.Context, e Engine, host *cgroup.Host, m Match) (seen Ob
 	}
 	slices.Sort(seen.Cgroups)
 	seen.Cgroups = slices.Compact(seen.Cgroups)
-	return seen, nil
+	if m.Container == "" && slices.Contains(m.CgroupRoots, OwnRoot) {
+		seen.Trees, err = tree.Owned(host)
+	}
+	return seen, err
 }
 
 func cgroups(host *cgroup.Host, root, run string) ([]string, error) {
@@ -185,6 +189,11 @@ func (seen Observed) ByExecutor() map[[2]string]Observed {
 	for _, v := range seen.Volumes {
 		key, part := of(v.Labels)
 		part.Volumes = append(part.Volumes, v)
+		out[key] = part
+	}
+	for _, t := range seen.Trees {
+		key, part := of(owned(t))
+		part.Trees = append(part.Trees, t)
 		out[key] = part
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // KindCgroup is the fourth kind of thing that is removed, beside the engine's three.
@@ -108,6 +109,11 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 		}
 		runs[run] = append(runs[run], t)
 	}
+	for _, t := range seen.Trees {
+		if l := owned(t); m.fits(l) && !live[t.Container] {
+			runs[t.Container] = append(runs[t.Container], thing{kind: KindCgroup, id: t.Path, name: t.Path, created: t.Since, labels: l, exact: true})
+		}
+	}
 	if m.Container != "" && !live[m.Container] && runs[m.Container] == nil {
 		runs[m.Container] = []thing{} // its cgroup alone may be left
 	}
@@ -119,6 +125,9 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 			continue
 		}
 		for _, t := range things {
+			if t.kind == KindCgroup {
+				continue // with all groups of the run
+			}
 			p.Removals = append(p.Removals, Removal{Run: run, Kind: t.kind, ID: t.id, Name: t.name, Status: t.status, Cause: m.cause()})
 		}
 		for _, g := range m.groups(run, seen.Cgroups) {
@@ -132,6 +141,11 @@ func NewPlan(m Match, seen Observed, live Live, now time.Time) Plan {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	return p
+}
+
+// owned is whose a tree is, as labels are.
+func owned(t tree.Claimed) map[string]string {
+	return map[string]string{labels.Scope: t.Scope, labels.Framework: t.Framework, labels.Executor: t.Executor, labels.Container: t.Container}
 }
 
 func leave(t thing, why string, until time.Time) Left {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
@@ -82,4 +83,39 @@ func TestSweepRemovesSlices(t *testing.T) {
 	seen, err := Observe(t.Context(), enginetest.New(), host, Match{Scope: "/s", CgroupRoots: []string{"/mesos", "/dce"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{slice.Path, "/mesos/c-1"}, seen.Cgroups)
+}
+
+// A tree without any container, whose executor died before it made one, is found by what it says of itself.
+func TestPlanOfATreeAlone(t *testing.T) {
+	dead, alive, young := tree.Owner{Scope: "/var/lib/mesos", Framework: "f", Executor: "e", Container: "c1"}, tree.Owner{Scope: "/var/lib/mesos", Container: "c2"}, tree.Owner{Scope: "/var/lib/mesos", Container: "c3"}
+	seen := Observed{
+		Cgroups: []string{"/dce/c1", "/dce/c2", "/dce/c3", "/dce/c4", "/dce/c5"},
+		Trees: []tree.Claimed{{Path: "/dce/c1", Owner: dead, Since: noon}, {Path: "/dce/c2", Owner: alive, Since: noon},
+			{Path: "/dce/c3", Owner: young, Since: noon.Add(time.Minute)}, {Path: "/dce/c4", Owner: tree.Owner{Scope: "/elsewhere", Container: "c4"}, Since: noon}},
+	}
+	m := Match{Scope: "/var/lib/mesos", CgroupRoots: []string{"/mesos", "/dce"}, Cause: "it died", Grace: 10 * time.Second}
+	plan := NewPlan(m, seen, Live{"c2": true}, noon.Add(time.Minute))
+	require.Equal(t, "run c1\n  remove cgroup /dce/c1: it died\nleave cgroup /dce/c3: its run is younger than 10s\n", plan.String())
+	require.Len(t, seen.ByExecutor()[[2]string{"f", "e"}].Trees, 1)
+	m.Framework = "g"
+	require.Empty(t, NewPlan(m, seen, nil, noon.Add(time.Hour)).String())
+}
+
+// On this machine: an executor made its tree and died.
+func TestSweepOfATreeAlone(t *testing.T) {
+	host, err := cgroup.Open(cgroup.Options{})
+	require.NoError(t, err)
+	owner := tree.Owner{Scope: t.TempDir(), Framework: "f", Executor: "e", Container: "test-reaper-" + uuid.NewString()}
+	lost, err := tree.New(host, cgroup.DriverCgroupfs, owner.Container)
+	require.NoError(t, err)
+	require.NoError(t, lost.Make(t.Context(), tree.Limits{}), "this test makes cgroups on this machine: run it as root")
+	t.Cleanup(func() { require.NoError(t, lost.Remove(context.Background())) })
+	require.NoError(t, lost.Claim(owner))
+	report, err := Sweep(t.Context(), enginetest.New(), host, Match{Scope: owner.Scope, CgroupRoots: []string{"/dce"}})
+	require.NoError(t, err)
+	require.Len(t, report.Removed, 1)
+	require.Equal(t, lost.Path, report.Removed[0].ID)
+	there, err := host.Exists(lost.Path)
+	require.NoError(t, err)
+	require.False(t, there)
 }
