@@ -62,14 +62,26 @@ func (d *dockerAPI) explain(call Call, err error) error {
 			"the Docker engine at %s broke off its answer (%s): %v; if it does not come back, look into dockerd's log",
 			d.host, strings.TrimSpace(string(call.Method)+" "+call.String()), err)}
 	}
-	f := &failure{sentence: call.String() + ": " + strings.TrimPrefix(err.Error(), "Error response from daemon: "), cause: err}
+	said := oneLine(err.Error())
+	f := &failure{sentence: call.String() + ": " + strings.TrimPrefix(said, "Error response from daemon: "), cause: err}
 	if call.Target == "" {
-		f.sentence = fmt.Sprintf("the Docker engine at %s failed (%s): %v", d.host, call.Method, err)
+		f.sentence = fmt.Sprintf("the Docker engine at %s failed (%s): %s", d.host, call.Method, said)
 	}
 	if !classified(err) {
 		f.class = errdefs.ErrInternal
 	}
 	return f
+}
+
+// oneLine joins the lines of programs that engines quote, such as runc and apparmor_parser.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
 }
 
 // classified says whether the client found a class for err. errdefs.Resolve does not see those of the client's httpError.

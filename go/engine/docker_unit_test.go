@@ -198,6 +198,7 @@ func TestEveryErrorHasAClass(t *testing.T) {
 	}{
 		{fmt.Errorf("Error response from daemon: no such container: %w", errdefs.ErrNotFound), errdefs.IsNotFound, "container web: no such container: not found"},
 		{errors.New("odd"), errdefs.IsInternal, "container web: odd"},
+		{errors.New("failed with output: \n error: none\n"), errdefs.IsInternal, "container web: failed with output: error: none"},
 		{fmt.Errorf("reading: %w", io.ErrUnexpectedEOF), errdefs.IsUnavailable, "the Docker engine at unix:///x broke off its answer (Start container web): reading: unexpected EOF; if it does not come back, look into dockerd's log"},
 		{invalid("bad %s", "key"), errdefs.IsInvalidArgument, "bad key"},
 	} {
