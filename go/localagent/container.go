@@ -24,7 +24,7 @@ type Container struct {
 
 	info   mesos.ExecutorInfo
 	leaf   string            // the cgroup of the executor itself: Cgroup on v1, a leaf below it on v2
-	parent string            // on v2 the tree beside Cgroup where the pod's containers belong, else empty
+	parent string            // on v2 the tree beside Cgroup where the pod's containers belong, empty with Options.Slices and on v1
 	given  map[string]string // variables from the agent's modules
 
 	cmd    *exec.Cmd
@@ -46,6 +46,14 @@ type termination struct {
 	state   mesos.TaskState
 	reason  mesos.TaskStatus_Reason
 	message string
+}
+
+// groups are the cgroups that the agent made for the container, the pod's first.
+func (c *Container) groups() []string {
+	if c.parent == "" {
+		return []string{c.Cgroup}
+	}
+	return []string{c.parent, c.Cgroup}
 }
 
 // Pid of the executor; 0 when it could not be started.

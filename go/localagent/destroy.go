@@ -57,13 +57,13 @@ func (a *Agent) cleanUp(c *Container) {
 
 // destroy2 follows src/linux/cgroups2.cpp, destroy: cgroup.kill, then rmdir from below.
 func (a *Agent) destroy2(ctx context.Context, c *Container) error {
-	for _, group := range []string{c.parent, c.Cgroup} {
+	for _, group := range c.groups() {
 		if err := a.options.Cgroups.Write("", group, "cgroup.kill", "1"); err != nil && !missing(err) {
 			return fmt.Errorf("failed to kill all processes in the container: %w", err)
 		}
 	}
 	a.cleanUp(c)
-	for _, group := range []string{c.parent, c.Cgroup} {
+	for _, group := range c.groups() {
 		if err := a.options.Cgroups.Remove(ctx, group); err != nil {
 			return fmt.Errorf("failed to remove the container's cgroup: %w", err)
 		}

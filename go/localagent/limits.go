@@ -24,17 +24,18 @@ const (
 const PodRoot = "/dce"
 
 // makeCgroup makes the container's cgroup. On v2 a cgroup has either processes or children with controllers, so the
-// executor goes into a leaf (src/slave/containerizer/mesos/paths.cpp, cgroups2::container) and the pod into a tree beside.
+// executor goes into a leaf (src/slave/containerizer/mesos/paths.cpp, cgroups2::container) and the pod into a tree beside, unless
+// that is a slice, which the executor makes.
 func (a *Agent) makeCgroup(c *Container) error {
 	c.leaf = c.Cgroup
 	if !a.unified() {
 		return a.makeCgroup1(c)
 	}
 	c.leaf = path.Join(c.Cgroup, "leaf")
-	c.parent = path.Join(PodRoot, c.ID)
-	if err := a.createGroup(c.leaf, controllers2); err != nil {
+	if err := a.createGroup(c.leaf, controllers2); err != nil || a.options.Slices {
 		return err
 	}
+	c.parent = path.Join(PodRoot, c.ID)
 	return a.createGroup(c.parent, controllers2)
 }
 
@@ -108,7 +109,7 @@ func (a *Agent) limit(c *Container, cpus float64, memory uint64) error {
 // Follows src/slave/containerizer/mesos/isolators/cgroups2/controllers/cpu.cpp and memory.cpp, update, and
 // cgroups2/constants.hpp for the weight.
 func (a *Agent) limit2(c *Container, cpus float64, memory, quota uint64) error {
-	for _, group := range []string{c.Cgroup, c.parent} {
+	for _, group := range c.groups() {
 		err := a.write(group, []setting{
 			{"memory", "memory.low", memory},
 			{"memory", "memory.max", memory},

@@ -26,6 +26,7 @@ type Options struct {
 	CgroupsRoot string       // --cgroups_root; default CgroupsRoot
 	EnableCFS   bool         // --cgroups_enable_cfs: cpus is a hard limit too
 	LimitSwap   bool         // --cgroups_limit_swap: the memory limit holds for memory and swap together
+	Slices      bool         // executors make the cgroups of their pods themselves, also on cgroup v2: slices of systemd
 
 	AgentID   string              // default: a new one
 	Hostname  string              // --hostname; default the machine's name

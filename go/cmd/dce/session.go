@@ -38,6 +38,7 @@ type session struct {
 	tree   tree
 	host   *cgroup.Host
 	engine *engine.Docker
+	slices bool // the engine puts pods into slices of systemd
 	agent  *localagent.Agent
 
 	container *localagent.Container
@@ -98,11 +99,15 @@ func (s *session) check(ctx context.Context) (docker *engine.Docker, err error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.order.env, err = executorEnv(os.Environ(), f.env, docker.Host()); err != nil {
+	info, err := docker.Info(ctx)
+	if err == nil {
+		s.order.env, err = executorEnv(os.Environ(), f.env, docker.Host())
+	}
+	if err != nil {
 		docker.Close()
 		return nil, err
 	}
-	s.engine = docker
+	s.engine, s.slices = docker, info.CgroupDriver == cgroup.DriverSystemd
 	return docker, nil
 }
 
@@ -178,7 +183,7 @@ func (s *session) run(ctx context.Context, signals <-chan os.Signal) (err error)
 	quiet.SetOutput(log)
 	killing, partitions := mesos.FrameworkInfo_Capability_TASK_KILLING_STATE, mesos.FrameworkInfo_Capability_PARTITION_AWARE
 	s.agent, err = localagent.New(localagent.Options{
-		WorkDir: s.flags.workDir, Cgroups: s.host, EnableCFS: true, Log: quiet, Stdout: output, Stderr: log,
+		WorkDir: s.flags.workDir, Cgroups: s.host, EnableCFS: true, Slices: s.slices, Log: quiet, Stdout: output, Stderr: log,
 		Framework: mesos.FrameworkInfo{Name: "dce run", User: "root",
 			Capabilities: []mesos.FrameworkInfo_Capability{{Type: killing}, {Type: partitions}}},
 		Prepare: func(sandbox string) error {
