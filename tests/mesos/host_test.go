@@ -3,6 +3,7 @@
 package mesos
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/google/uuid"
@@ -49,9 +51,12 @@ func newHost(t *testing.T, posix bool) *host {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(h.modules(), text, 0o600))
 	master := daemonise(t, h.dir, "master", world.mesos.master, h.masterFlags())
-	master.until("the master answers", func() bool { return ask(h.masterURL()+"/metrics/snapshot", new(map[string]float64)) == nil })
+	master.until("the master is ready", func() bool { // one that is asked before it is, may crash (libprocess has no authenticators yet)
+		said, _ := os.ReadFile(master.log)
+		return bytes.Contains(said, []byte("Elected as the leading master"))
+	})
 	h.startAgent()
-	h.framework = subscribe(t, h.masterURL())
+	h.framework = subscribe(t, "http://"+address(h.masterPort))
 	t.Cleanup(func() { // the first of all
 		if err := h.teardown(); err == nil && !t.Failed() {
 			h.clean(time.Now())
@@ -60,14 +65,18 @@ func newHost(t *testing.T, posix bool) *host {
 	return h
 }
 
-func (h *host) masterURL() string { return "http://" + address(h.masterPort) }
-func (h *host) agentURL() string  { return "http://" + address(h.agentPort) }
+func (h *host) agentURL() string { return "http://" + address(h.agentPort) }
 
 // startAgent returns when the agent has recovered and the master knows it.
 func (h *host) startAgent() {
 	h.Helper()
+	said := func() int { // nothing is asked of one that is not ready, see newHost
+		text, _ := os.ReadFile(filepath.Join(h.dir, "agent.log"))
+		return bytes.Count(text, []byte("egistered with master master@")) // for the first time, or again
+	}
+	before := said()
 	h.agent = daemonise(h.T, h.dir, "agent", world.mesos.agent, h.agentFlags())
-	h.agent.until("the agent is registered", func() bool { return h.metrics()["slave/registered"] == 1 })
+	h.agent.until("the agent is registered", func() bool { return said() > before })
 }
 
 // metrics are the agent's, none while it does not answer.
@@ -79,13 +88,15 @@ func (h *host) metrics() map[string]float64 {
 	return out
 }
 
+const bystander = "/bystander"
+
 // bystand makes what is nobody's business but has labels of this agent's pods, as an image that was committed from one has.
 func (h *host) bystand() {
 	h.Helper()
 	ctx := context.Background()
 	id := labels.Identity{Scope: h.workDir(), Agent: "agent", Framework: "framework", Executor: "executor", Container: "run", Task: "task"}
 	made, err := world.docker.ContainerCreate(ctx, &container.Config{Image: "dce-test/busybox", Cmd: []string{"sleep", "1000"},
-		Labels: labels.ForService(id.Labels("forged"), "web", labels.RoleService, "1")}, &container.HostConfig{NetworkMode: "none"}, nil, nil, "bystander")
+		Labels: labels.ForService(id.Labels("forged"), "web", labels.RoleService, "1")}, &container.HostConfig{NetworkMode: "none"}, nil, nil, bystander[1:])
 	require.NoError(h, err)
 	h.Cleanup(func() { _ = world.docker.ContainerRemove(ctx, made.ID, container.RemoveOptions{Force: true}) })
 	require.NoError(h, world.docker.ContainerStart(ctx, made.ID, container.StartOptions{}))
@@ -165,12 +176,28 @@ func (h *host) clean(begun time.Time) time.Duration {
 	}
 }
 
-// sweep ends what a failed test left in the agent's root, and removes the root, which an agent leaves.
+// sweep ends what a failed test left of its pods, and removes the agent's root, which an agent leaves.
 func (h *host) sweep() {
+	ctx := context.Background()
+	theirs, _ := world.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labels.Scope+"="+h.workDir()))})
+	roots := []string{h.root}
+	for _, c := range theirs {
+		if c.Names[0] != bystander {
+			_ = world.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}) // it may be going
+			roots = append(roots, "dce/"+c.Labels[labels.Container])
+		}
+	}
+	for _, root := range roots {
+		empty(root)
+	}
+}
+
+// empty kills what is in a cgroup and below it, and removes it.
+func empty(root string) {
 	for range 100 {
-		dirs := below(h.root)
-		if len(dirs) == 0 {
-			break
+		dirs, _ := filepath.Glob("/sys/fs/cgroup/*/" + root)
+		if dirs = append(dirs, below(root)...); len(dirs) == 0 {
+			return
 		}
 		for _, dir := range slices.Backward(dirs) {
 			text, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
@@ -182,9 +209,5 @@ func (h *host) sweep() {
 			_ = os.Remove(dir) // once it is empty
 		}
 		time.Sleep(pollEvery)
-	}
-	roots, _ := filepath.Glob("/sys/fs/cgroup/*/" + h.root)
-	for _, r := range roots {
-		_ = os.Remove(r)
 	}
 }
