@@ -95,7 +95,7 @@ func (p *parents) take(ctx context.Context, fromModule, driver string, id labels
 	}
 	if unbound != nil {
 		there, err := p.host.Exists(at.Path)
-		if err != nil {
+		if err != nil && !tree.Hidden(err) {
 			return parent{}, nil, err
 		}
 		at.absent = !there

@@ -177,6 +177,21 @@ func TestTakeWithoutRights(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// An executor in a container of Docker's on v1, which sees its own cgroup alone: the pod is not put there.
+func TestTakeWithAPartOfTheHierarchy(t *testing.T) {
+	_, host := fakeHost(t, "30 1 0:30 /docker/0123 /cg ro - cgroup cgroup ro,memory\n", "1:memory:/docker/0123\n", map[string]string{"cg/memory.limit_in_bytes": "1"})
+	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
+	at, unbound, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20})
+	require.NoError(t, err)
+	require.Equal(t, parent{Parent: "/dce/c", Path: "/dce/c", ours: true, absent: true}, at)
+	require.ErrorContains(t, unbound, "mount /sys/fs/cgroup of the host writable into the executor's container")
+	require.ErrorContains(t, unbound, "shows only what is below the cgroup /docker/0123")
+	again, err := hierarchical(host, at, "enforce")
+	require.NoError(t, err)
+	require.NoError(t, again)
+	require.NoError(t, p.remove(t.Context()), "what is not seen is not ours to remove from here")
+}
+
 func TestTakeASlice(t *testing.T) {
 	root, host := fakeHost(t, v2Mount, "0::/mesos/c/leaf\n", v2Controllers)
 	bus := bustest.Start(t)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/cgroup"
 )
 
 // UnboundError says which limits do not bind a pod as a whole, because this process may not write them. The pod can run all the
@@ -35,7 +37,7 @@ func (e *UnboundError) Error() string {
 		verb = "does not bind"
 	}
 	fix := "run the executor as root, or load the agent module"
-	if errors.Is(e.Err, unix.EROFS) {
+	if errors.Is(e.Err, unix.EROFS) || Hidden(e.Err) {
 		fix = "mount /sys/fs/cgroup of the host writable into the executor's container"
 	}
 	return fmt.Sprintf("%s of the task %s its pod as a whole, in the cgroup %s: %v; %s", what, verb, e.Path, e.Err, fix)
@@ -59,8 +61,14 @@ func (e *LimitError) Unwrap() error { return e.Err }
 // Reason is what Mesos is told.
 func (e *LimitError) Reason() string { return "REASON_CONTAINER_LAUNCH_FAILED" }
 
-// denied says that this process lacks the right, or sees the file system read-only as containers do.
+// denied says that this process lacks the right, or sees the file system read-only or in part, as containers do.
 func denied(err error) bool {
 	var refused *SystemdError
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.As(err, &refused) && refused.Denied
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.As(err, &refused) && refused.Denied || Hidden(err)
+}
+
+// Hidden says that this process sees a part of the hierarchy that the cgroup is not in.
+func Hidden(err error) bool {
+	var part *cgroup.NotMountedError
+	return errors.As(err, &part) && part.Why != ""
 }
