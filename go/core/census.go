@@ -154,13 +154,13 @@ func (s *census) removed(framework, executor string, at time.Time) {
 	}
 }
 
-// runsOf are the ended runs of an executor whose cgroup may still be there.
-func (s *census) runsOf(framework, executor string) []string {
+// runsOf are the runs of an executor that began before its removal, and whose cgroup may still be there.
+func (s *census) runsOf(framework, executor string, removed time.Time) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []string
 	for id, k := range s.ended {
-		if k.framework == framework && k.executor == executor {
+		if k.framework == framework && k.executor == executor && k.began.Before(removed) {
 			out = append(out, id)
 		}
 	}

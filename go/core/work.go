@@ -146,7 +146,7 @@ func (c *Core) search(s search) error {
 		} else {
 			found = append(found, one)
 		}
-		for _, run := range append(plan.Runs(), c.census.runsOf(one.Framework, one.Executor)...) {
+		for _, run := range append(plan.Runs(), c.census.runsOf(one.Framework, one.Executor, one.At)...) {
 			c.ledger.owe(debt{Container: run, Cause: "its executor was removed", Whole: true, Since: one.At, Next: time.Now(), sworn: !one.resumed}, nil)
 		}
 	}
