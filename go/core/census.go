@@ -210,7 +210,15 @@ func inhabited(host *cgroup.Host, path string) map[string]bool {
 	return out
 }
 
-// hierarchiesOf names those in which a process has the cgroup path: an agent puts its executors into those that it uses.
+// keptOf are the hierarchies in which an ended run's own cgroup is the agent's, nil where that is not known.
+func (s *census) keptOf(run string) map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended[run].kept
+}
+
+// hierarchiesOf names those in which a process has the cgroup path: an agent puts its executors into those that it uses. It is
+// nil where that is not known any more: a process that has ended, and that nobody has waited for, is in the root of each.
 func hierarchiesOf(host *cgroup.Host, pid int, path string) map[string]bool {
 	if pid <= 0 {
 		return nil
@@ -226,6 +234,9 @@ func hierarchiesOf(host *cgroup.Host, pid int, path string) map[string]bool {
 				out[hi.Dir] = true
 			}
 		}
+	}
+	if there, err := host.Exists(path); len(out) == 0 && (err != nil || there) {
+		return nil
 	}
 	return out
 }

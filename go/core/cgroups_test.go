@@ -3,7 +3,10 @@ package core
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +49,55 @@ func TestTheAgentsOwnCgroupsAreLeftToIt(t *testing.T) {
 		return !there
 	})
 	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
+}
+
+// An agent with a new id finds the cgroups of an executor that it does not know, and no removal of that executor follows: what is
+// not the agent's goes as soon as the agent has removed its own.
+func TestCgroupsOfARunThatANewAgentFinds(t *testing.T) {
+	s := newStage(t)
+	own := "/" + s.root + "/c1"
+	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
+	require.NoError(t, s.host.Create(own))
+	s.ok("attach", `{"module":"isolator"}`)
+	s.ok("recover", `{"states":[],"orphans":[{"value":"c1"}]}`)
+	s.ok("cleanup", `{"container":"c1"}`)
+	for _, controller := range []string{"freezer", "memory", "cpu"} {
+		hi, err := s.host.Hierarchy(controller)
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(filepath.Join(hi.Dir, own)), "the agent's own are its to remove")
+	}
+	begun := time.Now()
+	s.eventually("nothing is left", func() bool {
+		there, err := s.host.Exists(own)
+		require.NoError(t, err)
+		return !there
+	})
+	require.Less(t, time.Since(begun), 5*time.Second)
+}
+
+// The process of an executor that ended while the agent was away is a zombie where nobody waits for it, and seems to be in the
+// root of every hierarchy. The agent's own cgroups are still the agent's to remove.
+func TestCgroupsOfARecoveredExecutorThatIsAZombie(t *testing.T) {
+	s := newStage(t)
+	own := "/" + s.root + "/c1"
+	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
+	require.NoError(t, s.host.Create(own, "memory", "cpu"))
+	zombie := exec.Command("true")
+	require.NoError(t, zombie.Start())
+	t.Cleanup(func() { require.NoError(t, zombie.Wait()) })
+	s.eventually("it has ended", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", zombie.Process.Pid))
+		require.NoError(t, err)
+		return strings.Contains(string(stat), ") Z ")
+	})
+	s.ok("attach", `{"module":"isolator"}`)
+	s.ok("recover", fmt.Sprintf(`{"states":[{"container_id":{"value":"c1"},"pid":%d}],"orphans":[]}`, zombie.Process.Pid))
+	s.ok("cleanup", `{"container":"c1"}`)
+	for _, controller := range []string{"memory", "cpu"} {
+		hi, err := s.host.Hierarchy(controller)
+		require.NoError(t, err)
+		require.DirExists(t, filepath.Join(hi.Dir, own))
+	}
 }
 
 // A kernel since 5.11 has memory.use_hierarchy at 1 everywhere, in all modes.

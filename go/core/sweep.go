@@ -46,7 +46,10 @@ func (c *Core) goOn(d debt) {
 			c.census.forget(d.Container)
 			return
 		}
-		next.Whole, next.Next = true, time.Now().Add(agentPatience)
+		next.Whole, next.Next = true, time.Now()
+		if !c.agentIsDone(d.Container) {
+			next.Next = next.Next.Add(agentPatience)
+		}
 	}
 	c.ledger.owe(next, nil)
 }
@@ -59,6 +62,29 @@ func (c *Core) cgroupLeft(run string) bool {
 		}
 	}
 	return false
+}
+
+// agentIsDone says whether the agent has removed its own cgroups of a run. Where it is not known which they are, as of what an agent
+// with a new id finds, those of its launcher and of its memory isolator stand for all, which it removes one right after the other
+// (Mesos: src/slave/containerizer/mesos/linux_launcher.cpp, destroy; isolators/cgroups/cgroups.cpp, cleanup).
+func (c *Core) agentIsDone(run string) bool {
+	own := c.roots[0] + "/" + run
+	kept := c.census.keptOf(run)
+	for dir := range reaper.Hierarchies(c.host, own) {
+		if kept[dir] {
+			return false
+		}
+	}
+	if kept != nil {
+		return true
+	}
+	for _, controller := range []string{"freezer", "memory"} {
+		hi, err := c.host.Hierarchy(controller)
+		if err != nil || hi.Unified || reaper.Hierarchies(c.host, own)[hi.Dir] {
+			return false
+		}
+	}
+	return true
 }
 
 // engine is the engine, connected within the time of a look.
