@@ -52,6 +52,7 @@ var v1 = []check{
 		got, rerr := h.Read("memory", "/late", "memory.use_hierarchy")
 		return fmt.Sprint(err), errors.Join(rerr, expect(map[string]bool{"the child is named": named, "the kernel refuses, too": werr != nil, "it still is 0": got == "0"}))
 	}},
+	{"v1: the pod's own tree is limited, follows updates, says whose it is, and goes", ownTree},
 	{"v1: without hierarchy the sum of two children exceeds the parent's limit", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/loose"); err != nil {
 			return "", err
@@ -103,6 +104,7 @@ var v2 = []check{
 	{"v2: hierarchy is always there", func(h *cgroup.Host) (string, error) {
 		return "", errors.Join(h.EnforceHierarchy("/"), h.CheckHierarchy("/"))
 	}},
+	{"v2: the pod's own tree is limited, follows updates, says whose it is, and goes", ownTree},
 	{"v2: a sibling tree takes limits and containers", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/dce/c1", "memory", "cpu", "pids", "io"); err != nil {
 			return "", err
