@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,7 +167,7 @@ func TestTakeWithoutRights(t *testing.T) {
 		for range 2 {
 			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, CPUs: 1})
 			if err == nil && (fails != nil || unbound == nil || !at.absent || at.Parent != "/dce/c") {
-				err = fmt.Errorf("%+v, %v, %w", at, unbound, fails)
+				err = fmt.Errorf("%+v: %w", at, errors.Join(unbound, fails))
 			}
 			if again, _ := hierarchical(host, at, "enforce"); again != nil {
 				err = again
