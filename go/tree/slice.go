@@ -52,11 +52,18 @@ func (t Tree) slices(ctx context.Context, fresh bool, l Limits, parts []Part) er
 		if !fresh {
 			return change(ctx, bus, unit, asked)
 		}
-		err := start(ctx, bus, unit, asked)
-		if errors.Is(err, errExists) {
-			err = change(ctx, bus, unit, asked)
+		err := start(ctx, bus, unit, t.unified(), asked)
+		if !errors.Is(err, errExists) {
+			return err
 		}
-		return err
+		if err := change(ctx, bus, unit, asked); err != nil {
+			return err
+		}
+		ended := make(chan string, 1) // it may have been stopped, or have failed
+		if _, err := bus.StartUnitContext(ctx, unit, "replace", ended); err != nil {
+			return err
+		}
+		return await(ctx, ended)
 	})
 	op := "change"
 	if fresh {
@@ -80,8 +87,8 @@ func (t Tree) slices(ctx context.Context, fresh bool, l Limits, parts []Part) er
 
 var errExists = errors.New("there is a unit of that name")
 
-// start starts a transient slice and waits until it is there. One that failed before is forgotten first.
-func start(ctx context.Context, bus *dbus.Conn, unit string, limits []dbus.Property) error {
+// start starts a transient slice and waits until it is there.
+func start(ctx context.Context, bus *dbus.Conn, unit string, unified bool, limits []dbus.Property) error {
 	asked := append([]dbus.Property{
 		dbus.PropDescription("pod of a Mesos task"),
 		{Name: "DefaultDependencies", Value: godbus.MakeVariant(false)},
@@ -89,6 +96,9 @@ func start(ctx context.Context, bus *dbus.Conn, unit string, limits []dbus.Prope
 		{Name: "CPUAccounting", Value: godbus.MakeVariant(true)},
 		{Name: "TasksAccounting", Value: godbus.MakeVariant(true)},
 	}, limits...)
+	if unified { // v1 counts it anyhow
+		asked = append(asked, dbus.Property{Name: "IOAccounting", Value: godbus.MakeVariant(true)})
+	}
 	ended := make(chan string, 1)
 	_, err := bus.StartTransientUnitContext(ctx, unit, "replace", asked, ended)
 	if named(err) == "org.freedesktop.systemd1.UnitExists" {

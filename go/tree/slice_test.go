@@ -47,7 +47,7 @@ func TestSlice(t *testing.T) {
 		"MemoryMax": uint64(64 << 20), "MemoryLow": uint64(32 << 20), "CPUWeight": uint64(50),
 		"CPUQuotaPerSecUSec": uint64(2_000_000), "TasksMax": uint64(50),
 	}
-	made := map[string]any{"Description": "pod of a Mesos task", "DefaultDependencies": false, "MemoryAccounting": true, "CPUAccounting": true, "TasksAccounting": true}
+	made := map[string]any{"Description": "pod of a Mesos task", "DefaultDependencies": false, "MemoryAccounting": true, "CPUAccounting": true, "TasksAccounting": true, "IOAccounting": true}
 	for name, value := range limits {
 		made[name] = value
 	}
@@ -56,8 +56,9 @@ func TestSlice(t *testing.T) {
 	// A second pod, or an executor that was started again: the slice is there and is given the limits.
 	require.NoError(t, tree.Make(ctx, Limits{Memory: 64 << 20, MemoryLow: 32 << 20, CPUs: 0.5, Quota: 2, Pids: 50}))
 	calls := bus.Calls()
-	require.Len(t, calls, 2)
+	require.Len(t, calls, 3)
 	require.Equal(t, bustest.Call{Method: "SetUnitProperties", Unit: unit, Properties: limits}, calls[1])
+	require.Equal(t, bustest.Call{Method: "StartUnit", Unit: unit}, calls[2], "it may have been stopped")
 
 	require.NoError(t, tree.Set(ctx, Limits{Pids: 60}, Pids))
 	require.Equal(t, []bustest.Call{{Method: "SetUnitProperties", Unit: unit, Properties: map[string]any{"TasksMax": uint64(60)}}}, bus.Calls())
@@ -80,6 +81,7 @@ func TestSliceOnV1(t *testing.T) {
 	require.Equal(t, uint64(64<<20), asked["MemoryLimit"])
 	require.Equal(t, uint64(512), asked["CPUShares"])
 	require.NotContains(t, asked, "MemoryLow")
+	require.NotContains(t, asked, "IOAccounting")
 	got, err := os.ReadFile(filepath.Join(dir, "memory.soft_limit_in_bytes"))
 	require.NoError(t, err)
 	require.Equal(t, "50331648", string(got))

@@ -199,11 +199,11 @@ func (b *Bus) answer(c *client, m *dbus.Message) {
 		return
 	}
 	b.mu.Lock()
-	if b.units[call.Unit] = method == "StartTransientUnit"; !b.units[call.Unit] {
+	if b.units[call.Unit] = method != "StopUnit"; !b.units[call.Unit] {
 		delete(b.units, call.Unit)
 	}
 	b.mu.Unlock()
-	if as.OnStart != nil && method == "StartTransientUnit" {
+	if as.OnStart != nil && method != "StopUnit" {
 		as.OnStart(call.Unit)
 	}
 	object := dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/systemd1/job/%d", job))
