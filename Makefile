@@ -59,6 +59,7 @@ test: ## check the format, vet, and run all tests in a private engine, with the 
 	@tests/format.sh
 	go vet ./...
 	ctest --preset dev -j 2 -E '^bench'
+	@MESOS="$(MESOS)" tests/install.sh
 	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 10m $$(go list ./... | grep -v /tests/kernel)
 	go test -count=1 ./tests/kernel # alone: an emulated machine measures what the rest of this one leaves it
 
@@ -101,9 +102,15 @@ $(TOOLS)/golangci-lint-%:
 	GOBIN=$(CURDIR)/$(TOOLS) GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$*
 	mv $(TOOLS)/golangci-lint $@
 
-install: build ## install the programs below $(DESTDIR)$(PREFIX)
-	install -D -m 755 bin/dce $(DESTDIR)$(PREFIX)/bin/dce
-	install -D -m 755 bin/dce-executor $(DESTDIR)$(PREFIX)/bin/dce-executor
+# The programs go below PREFIX. So does the module where PREFIX is given; else it goes where packages of Mesos have theirs.
+MODULE_PREFIX ?= $(if $(filter file,$(origin PREFIX)),/usr,$(PREFIX))
+
+install: ## install the programs below $(DESTDIR)$(PREFIX), and module and core below $(DESTDIR)/usr/lib/mesos/modules
+	@$(MAKE) --no-print-directory build
+	install -D -m 755 bin/dce "$(DESTDIR)$(PREFIX)/bin/dce"
+	install -D -m 755 bin/dce-executor "$(DESTDIR)$(PREFIX)/bin/dce-executor"
+	@$(CMAKE) -DCMAKE_INSTALL_PREFIX="$(MODULE_PREFIX)" >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }
+	@DESTDIR="$(DESTDIR)" cmake --install build/cmake/dev
 
 clean: ## end what killed runs left, and remove everything that was built
 	@[ ! -x $(BOX) ] || $(BOX) clean
