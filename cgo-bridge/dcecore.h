@@ -168,9 +168,9 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  *     verified to be hierarchical (always so on cgroup v2).
  *
  * ID, STATE and CONFIG are messages of Mesos in JSON, by the names in its .proto and as stout's JSON::protobuf has
- * them: mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what is not
- * there is the default, and fields that the core does not know are passed over. A limit of -1 or null is "no limit".
- * CONFIG has limits from Mesos 1.10 on, and then only what differs from the resources.
+ * them: mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what
+ * is not there is the default, and fields that the core does not know are passed over. A limit of -1 or null is "no
+ * limit". CONFIG has limits from Mesos 1.10 on, and then only what differs from the resources.
  */
 int32_t dce_core_submit(dce_core core, dce_chars* op, size_t op_len, dce_chars* input, size_t len, uint32_t timeout_ms,
                         dce_core_done done, void* cookie);

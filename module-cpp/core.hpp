@@ -29,13 +29,13 @@ class Core {
                       Done done) = 0;
 };
 
-// Checks and loads the library at path and opens a core with a config as dcecore.h has it; for one thread, from making to
-// end. The library is never unloaded, because a Go runtime can't be. The error is a sentence.
+// Checks and loads the library at path and opens a core with a config as dcecore.h has it; for one thread, to its end.
+// The library is never unloaded, because a Go runtime can't be. The error is a sentence.
 Try<std::shared_ptr<Core>> load(const std::string& path, const std::string& config);
 
-// A core for any thread; who calls it waits for nobody. A thread of its own opens, calls and ends the one behind it, with
-// all asynchronous signals blocked: the threads of the Go runtime inherit that mask and leave the agent's signals to the
-// agent. One that does not open or end within patience is given up, and left to itself.
+// A core for any thread; who calls it waits for nobody. A thread of its own opens, calls and ends the one behind it,
+// with all asynchronous signals blocked: the threads of the Go runtime inherit that mask and leave the agent's signals
+// to the agent. One that does not open or end within patience is given up, and left to itself.
 Try<std::shared_ptr<Core>> onThread(const Core::Opener& opener, std::chrono::milliseconds patience);
 
 }  // namespace dce

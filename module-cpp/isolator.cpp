@@ -26,8 +26,8 @@ JSON::Object about(const ContainerID& id) {
   return {{"container", JSON::String(id.value())}};
 }
 
-// What the core is told of a container. JSON has no infinity, which is "no limit" for Mesos, and stout's writer ends the
-// process where it finds one (NumberWriter in stout/jsonify.hpp): no number of a framework may come through unseen.
+// What the core is told of a container. JSON has no infinity, which is "no limit" for Mesos, and stout's writer ends
+// the process where it finds one (NumberWriter in stout/jsonify.hpp): no number of a framework may come through unseen.
 JSON::Object about(const ContainerID& id, ContainerConfig config) {
   config.clear_task_info();
   config.mutable_executor_info()->clear_resources();
@@ -70,8 +70,8 @@ Future<Nothing> tell(const std::shared_ptr<Session>& session, const std::string&
   });
 }
 
-// It has no state: the core has it. Nested and standalone containers are not its business, and isolate, watch and status
-// have nothing to do: these are as the agent has them by default.
+// It has no state: the core has it. Nested and standalone containers are not its business, and isolate, watch and
+// status have nothing to do: these are as the agent has them by default.
 //
 // Only a refusal by the core of a launch or an update fails a future. A core that hangs or panics must not keep the
 // agent from its work: the executor checks again what prepare could not, and a reconcile finds what cleanup could not
