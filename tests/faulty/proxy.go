@@ -209,7 +209,16 @@ func (p *Proxy) answer(r *http.Response) error {
 }
 
 func (p *Proxy) wait(r *http.Request, what string, when When) (lie bool, err error) {
-	for _, rule := range p.striking(what, when) {
+	striking := p.striking(what, when)
+	if len(striking) > 0 && when == Before {
+		// Only of a request that was read whole the server sees that its client is gone.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return false, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	for _, rule := range striking {
 		if rule.lie {
 			lie = true
 			continue

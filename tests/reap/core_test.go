@@ -23,16 +23,15 @@ func TestModulesWithoutACore(t *testing.T) {
 	for name, c := range map[string]struct {
 		content []byte
 		path    string
-		says    string
 	}{
-		"missing":            {nil, filepath.Join(dir, "none.so"), "it can't be read, or is empty"},
-		"empty":              {[]byte{}, "", "it can't be read, or is empty"},
-		"truncated":          {whole[:len(whole)/2], "", "it is truncated"},
-		"truncated a little": {whole[:len(whole)-1], "", "it is truncated"},
-		"a few bytes":        {whole[:100], "", "can't be loaded"},
-		"no library":         {[]byte("#!/bin/sh\n# 0123456789012345678901234567890123456789012345678901234567890123456789\n"), "", "it is no shared library"},
-		"another version":    {nil, world.wrongCore, "of the interface and this module has version"},
-		"another library":    {nil, world.module, "is no core of dce"},
+		"missing":            {nil, filepath.Join(dir, "none.so")},
+		"empty":              {[]byte{}, ""},
+		"truncated":          {whole[:len(whole)/2], ""},
+		"truncated a little": {whole[:len(whole)-1], ""},
+		"a few bytes":        {whole[:100], ""},
+		"no library":         {[]byte("#!/bin/sh\n# 0123456789012345678901234567890123456789012345678901234567890123456789\n"), ""},
+		"another version":    {nil, world.wrongCore},
+		"another library":    {nil, world.module},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.path == "" {
@@ -43,8 +42,8 @@ func TestModulesWithoutACore(t *testing.T) {
 			require.False(t, ready)
 			<-agent.gone
 			require.Equal(t, 1, agent.cmd.ProcessState.ExitCode(), "an agent refuses to start, and does not crash")
-			require.Contains(t, agent.said.String(), c.says)
 			require.Contains(t, agent.said.String(), c.path)
+			require.Contains(t, agent.said.String(), "install the libdcecore.so that belongs to this module")
 		})
 	}
 	require.Equal(t, all, h.everything())
@@ -84,7 +83,7 @@ func buildCore(t testing.TB, name string, flags ...string) string {
 	return path
 }
 
-// faulty points are those at which a core with faults panics once; what is called and what works in the background.
+// panics are the points at which a core with faults panics once: the operations, and what works in the background.
 var panics = []struct{ name, points string }{
 	{"attach", "attach,attach"}, {"prepare", "prepare"}, {"update", "update"}, {"usage", "usage"}, {"cleanup", "cleanup"}, {"hook", "hook.removed"},
 	{"recover", "recover"}, {"metrics", "metrics"}, {"submit", "submit"}, {"background", "work,search,sweep,look,journal"},
@@ -94,22 +93,23 @@ var panics = []struct{ name, points string }{
 func TestPanics(t *testing.T) {
 	core := buildCore(t, "faults", "-tags=dcetest")
 	for _, c := range panics {
-		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t)
-			h.core = core
-			module := h.start("test_panic", c.points, "reconcile_interval", "1secs")
-			a := h.agent()
-			p := a.running("executor", small, "dce.network.mode", "host")
-			require.Empty(t, module.ask("update", p.Container.ID, 1, 64, -1, -1).Failure)
-			require.Empty(t, module.ask("usage", p.Container.ID).Failure)
-			if c.points == "metrics" {
-				_ = module.ask("metrics")
-			}
-			h.stays(1300*time.Millisecond, p.list()...) // while everything is compared
-			p.die()
-			h.clean()
-			require.NotZero(t, module.metric("core_panics"))
-			require.Equal(t, 0, module.quit(), "the agent ends well")
-		})
+		t.Run(c.name, func(t *testing.T) { panicked(t, core, c.points) })
 	}
+}
+
+func panicked(t testing.TB, core, points string) {
+	h := newHost(t)
+	h.core = core
+	module := h.start("test_panic", points, "reconcile_interval", "1secs")
+	p := h.agent().running("executor", small, "dce.network.mode", "host")
+	require.Empty(t, module.ask("update", p.Container.ID, 1, 64, -1, -1).Failure)
+	require.Empty(t, module.ask("usage", p.Container.ID).Failure)
+	if points == "metrics" {
+		_ = module.ask("metrics")
+	}
+	h.stays(1300*time.Millisecond, p.list()...) // while everything is compared
+	p.die()
+	h.clean()
+	require.NotZero(t, module.metric("core_panics"))
+	require.Equal(t, 0, module.quit(), "the agent ends well")
 }
