@@ -158,15 +158,23 @@ func TestTakeWithoutRights(t *testing.T) {
 	for file, content := range v2Controllers {
 		files[file] = content
 	}
-	_, host := fakeHost(t, v2Mount, "0::/user.slice\n", files)
+	_, fake := fakeHost(t, v2Mount, "0::/user.slice\n", files)
+	here, err := cgroup.Open(cgroup.Options{})
+	require.NoError(t, err)
+	for name, host := range map[string]*cgroup.Host{"a fake one": fake, "this machine": here} {
+		t.Run(name, func(t *testing.T) { takeWithoutRights(t, host) })
+	}
+}
+
+func takeWithoutRights(t *testing.T, host *cgroup.Host) {
 	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with it
 		err := unix.Setfsuid(65534)
 		for range 2 {
-			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20, CPUs: 1})
-			if err == nil && (fails != nil || unbound == nil || !at.absent || at.Parent != "/dce/c") {
+			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "test-nobody"}, tree.Limits{Memory: 64 << 20, CPUs: 1})
+			if err == nil && (fails != nil || unbound == nil || !at.absent || at.Parent != "/dce/test-nobody") {
 				err = fmt.Errorf("%+v: %w", at, errors.Join(unbound, fails))
 			}
 			if again, _ := hierarchical(host, at, "enforce"); again != nil {
