@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -383,4 +384,18 @@ func TestOneListForAll(t *testing.T) {
 	}
 	require.Zero(t, inspects)
 	require.Less(t, lists, n, "%d lists", lists)
+}
+
+// Closing while the engine is down is not its return.
+func TestCloseDoesNotSayThatTheEngineAnswers(t *testing.T) {
+	s := newStage(t)
+	var said strings.Builder // written by goroutines that Close waits for
+	s.log.SetOutput(&said)
+	s.isolated()
+	s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, enginetest.Always)
+	s.fake.Fail(engine.MethodInfo, errdefs.ErrUnavailable, enginetest.Always)
+	require.Equal(t, Unavailable, s.do("cleanup", `{"container":"c1"}`).status)
+	s.Close()
+	require.Contains(t, said.String(), "can't be reached")
+	require.NotContains(t, said.String(), "answers")
 }
