@@ -138,6 +138,16 @@ func (f *framework) await(task string, state mesos.TaskState) mesos.TaskStatus {
 	return status
 }
 
+// over waits for the end of a task, whatever it is.
+func (f *framework) over(task string) (status mesos.TaskStatus) {
+	f.t.Helper()
+	f.until("the end of "+task, func(d *decider) bool {
+		status, _ = d.last(task)
+		return ended(status.GetState())
+	})
+	return status
+}
+
 func (f *framework) kill(task string) {
 	f.t.Helper()
 	f.mu.Lock()

@@ -102,8 +102,8 @@ func (h *host) bystand() {
 	require.NoError(h, world.docker.ContainerStart(ctx, made.ID, container.StartOptions{}))
 }
 
-// everything is a full listing: all containers, networks and volumes of the engine, and all cgroups below the agent's root and
-// our own.
+// everything is a full listing: all containers, networks and volumes of the engine, all cgroups below the agent's root, and those
+// of all runs that the agent ever began below our own root, which other tests on this machine have, too.
 func (h *host) everything() []string {
 	h.Helper()
 	ctx := context.Background()
@@ -123,10 +123,16 @@ func (h *host) everything() []string {
 	for _, v := range vs.Volumes {
 		out = append(out, "volume "+v.Name)
 	}
-	for _, root := range []string{h.root, "dce"} {
-		for _, dir := range below(root) {
-			out = append(out, "cgroup "+dir)
-		}
+	dirs := below(h.root)
+	runs, err := filepath.Glob(filepath.Join(h.workDir(), "slaves/*/frameworks/*/executors/*/runs/*"))
+	require.NoError(h, err)
+	for _, run := range runs {
+		own, err := filepath.Glob("/sys/fs/cgroup/*/dce/" + filepath.Base(run))
+		require.NoError(h, err)
+		dirs = append(append(dirs, own...), below("dce/"+filepath.Base(run))...)
+	}
+	for _, dir := range dirs {
+		out = append(out, "cgroup "+dir)
 	}
 	slices.Sort(out)
 	return out

@@ -31,7 +31,7 @@ services:
     tmpfs: [/held]
     stop_grace_period: 1s
     networks: [back]
-  side: {image: dce-test/busybox, command: [sleep, "1000"], depends_on: [web]}
+  side: {image: dce-test/busybox, command: [sleep, "1000"], depends_on: [web], stop_grace_period: 1s}
 volumes: {data: {}}
 networks: {back: {}}
 `
