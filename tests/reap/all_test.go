@@ -11,5 +11,5 @@ func TestAllEngineThatHangs30Seconds(t *testing.T) { engineHangs(t, 30*time.Seco
 
 func TestAllEngineThatIsDownAMinute(t *testing.T) { engineDown(t, time.Minute) }
 
-// TestAll300LeakedPods at once: for so many the limit is what Docker itself takes.
-func TestAll300LeakedPods(t *testing.T) { manyLeaked(t, 300, 3*time.Minute) }
+// TestAll300LeakedPods at once. For so many the limit is more than Docker itself takes on a slow machine.
+func TestAll300LeakedPods(t *testing.T) { manyLeaked(t, 300, time.Minute) }
