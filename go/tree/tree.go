@@ -52,7 +52,14 @@ func (t Tree) Make(ctx context.Context, l Limits) error {
 	if t.slice() {
 		return t.slices(ctx, true, l, allParts)
 	}
+	there, err := t.Host.Exists(t.Path)
+	if err != nil && !Hidden(err) {
+		return err
+	}
 	if err := t.Host.Create(t.Path, t.controllers()...); err != nil {
+		if !there {
+			_ = t.Host.Remove(ctx, t.Path) // of some hierarchies; what can't be made can mostly not be removed either
+		}
 		if denied(err) {
 			return unbound(t.Path, l.parts(allParts), err)
 		}

@@ -263,3 +263,21 @@ func TestAdd(t *testing.T) {
 		require.ErrorContains(t, unbound, "the limit of processes of the task does not bind")
 	})
 }
+
+// A tree that can't be made in one hierarchy is left in none.
+func TestMakeIsNotHalfDone(t *testing.T) {
+	root, host := fakeHost(t, false)
+	for _, c := range []string{"memory", "cpu"} {
+		require.NoError(t, os.Mkdir(filepath.Join(root, "cg", c, "dce"), 0o777))
+		require.NoError(t, os.Chmod(filepath.Join(root, "cg", c, "dce"), 0o777))
+	}
+	tree, err := New(host, cgroup.DriverCgroupfs, "c")
+	require.NoError(t, err)
+	asNobody(t, func() { err = tree.Make(t.Context(), Limits{Memory: 64 << 20}) })
+	var unbound *UnboundError
+	require.ErrorAs(t, err, &unbound)
+	require.ErrorContains(t, err, filepath.Join(root, "cg/pids/dce"))
+	there, err := host.Exists(tree.Path)
+	require.NoError(t, err)
+	require.False(t, there)
+}
