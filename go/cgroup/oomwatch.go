@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -69,7 +70,14 @@ func (h *Host) WatchOOM(p string, report func(OOM), failed func(error)) (*OOMWat
 		w.release()
 		return nil, err
 	}
-	go w.run()
+	go func() {
+		defer func() {
+			if v := recover(); v != nil { // it may run in somebody else's process
+				w.failed(fmt.Errorf("memory is watched no more for a fault of dce itself (panic: %v)", v))
+			}
+		}()
+		w.run()
+	}()
 	return w, nil
 }
 
@@ -114,19 +122,22 @@ func (w *OOMWatch) Of(name string) (OOM, bool) {
 
 // look reads everything that there is to read, reports new kills, and says whether more is to be expected without an event.
 func (w *OOMWatch) look() (again, ok bool) {
-	w.mu.Lock()
-	if w.closed {
-		w.mu.Unlock()
-		return false, false
-	}
-	w.follow()
-	found := w.count(time.Now())
-	again = !w.until.IsZero()
-	w.mu.Unlock()
+	found, again, ok := w.read()
 	for _, o := range found {
 		w.report(o)
 	}
-	return again, true
+	return again, ok
+}
+
+func (w *OOMWatch) read() (found []OOM, again, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil, false, false
+	}
+	w.follow()
+	found = w.count(time.Now())
+	return found, !w.until.IsZero(), true
 }
 
 // count reads the counters and returns the new kills. Children first: the kernel tells the parent first, so that a hit of

@@ -33,15 +33,20 @@ type mesosLabel struct {
 	Value string `json:"value"`
 }
 
-// attribute tells what the kernel killed in a pod for want of memory: where the agent ended the executor, that could not.
+// attribute tells what the kernel killed in a pod for want of memory, in the executor's words or, where the agent ended it before
+// it had any, in the same words of the core's own.
 func (c *Core) attribute(_ context.Context, in containerOnly) (any, error) {
 	k := c.census.of(in.Container)
 	if k.foreign || k.sandbox == "" {
 		return attribution{}, nil
 	}
-	kill, ok, err := oom.Last(k.sandbox, time.Now().Add(-recentKill))
+	since := time.Now().Add(-recentKill)
+	kill, ok, err := oom.Last(k.sandbox, since)
 	if err != nil {
 		c.log.WithError(err).WithField("container", in.Container).Warn("dce: what the executor noted of the memory of its pod can't be read")
+	}
+	if !ok {
+		kill, ok = c.heard(in.Container, k.sandbox, since)
 	}
 	if !ok {
 		return attribution{}, nil

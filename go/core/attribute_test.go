@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -56,6 +57,37 @@ func TestWhatTheKernelKilledIsAttributed(t *testing.T) {
 	s.noted("c4", "./dce-executor")
 	require.Equal(t, "{}", s.attribution("c4"))
 	require.Equal(t, "{}", s.attribution("unknown"))
+}
+
+// An agent that hears of a task's limit leaves its executor no time to note anything.
+func TestAKillThatTheExecutorCouldNotNote(t *testing.T) {
+	s := newStage(t)
+	own := "/" + s.root + "/c1"
+	t.Cleanup(func() { require.NoError(t, s.host.Remove(context.Background(), "/"+s.root)) })
+	require.NoError(t, s.host.Create(own+"/1", "memory"))
+	require.NoError(t, s.host.Write("memory", own, "memory.limit_in_bytes", "16777216"))
+	require.NoError(t, s.host.Write("memory", own, "memory.memsw.limit_in_bytes", "16777216"))
+	s.isolated()
+	s.noted("c1", "./dce-executor")
+	require.Equal(t, "{}", s.attribution("c1"))
+
+	eater := exec.Command("sh", "-c", "read go; exec tail /dev/zero")
+	tell, err := eater.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, eater.Start())
+	t.Cleanup(func() { _ = eater.Process.Kill(); _ = eater.Wait() })
+	require.NoError(t, s.host.AddProc(own+"/1", eater.Process.Pid, "memory"))
+	_, err = tell.Write([]byte("go\n"))
+	require.NoError(t, err)
+	s.eventually("the kill is known", func() bool { return s.attribution("c1") != "{}" })
+	said := s.attribution("c1")
+	require.Contains(t, said, `{"key":"io.dce.oom.service","value":"web"}`)
+	require.Contains(t, said, `{"key":"io.dce.oom.limit","value":"pod"},{"key":"io.dce.oom.limit_bytes","value":"16777216"}`)
+	require.Contains(t, said, "Service web ran out of memory: the kernel killed it at the limit of the whole pod")
+
+	s.ok("cleanup", `{"container":"c1"}`)
+	require.Equal(t, "{}", s.attribution("c1"))
+	require.Empty(t, s.watches.runs)
 }
 
 // Containers can write to the sandbox.

@@ -44,6 +44,7 @@ type Core struct {
 	link      *link
 	known     atomic.Pointer[string] // the engine's cgroup driver
 	looks     looks
+	watches   watches
 	gate      gate
 	searching atomic.Bool
 	slots     *semaphore.Weighted // calls to the engine at a time
@@ -79,6 +80,7 @@ func Open(config []byte, o Options) (*Core, error) {
 	c.calls.open = map[*call]bool{}
 	c.census.open(p.workDir, c.proc)
 	c.ledger.open()
+	c.watches.runs = map[string]*memoryWatch{}
 	c.link = newLink(o.Connect, p.dockerHost, &c.metrics)
 	c.journal.path = filepath.Join(p.runtimeDir, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
 	c.resume()
@@ -114,6 +116,7 @@ func (c *Core) Close() Status {
 		return Closed
 	}
 	c.cancel()
+	c.unwatchAll()
 	select {
 	case <-c.crew.gone():
 	case <-time.After(closePatience):

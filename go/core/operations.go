@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dce-go/dce/go/oom"
 	"github.com/dce-go/dce/go/reaper"
 )
 
@@ -117,6 +118,9 @@ func (c *Core) recover(_ context.Context, in recoverInput) (any, error) {
 		id, executor := one.is.ContainerID.Value, one.is.Executor
 		c.census.began(id, one.is.Directory, known{framework: executor.FrameworkID.Value, executor: executor.ExecutorID.Value,
 			kept: hierarchiesOf(c.host, one.is.PID, c.roots[0]+"/"+id)})
+		if services, _ := oom.Containers(one.is.Directory); len(services) > 0 { // which only our executor notes
+			c.watchMemory(id)
+		}
 	}
 	for _, id := range in.Orphans {
 		doomed := id.is.Value
@@ -199,6 +203,7 @@ func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.watchMemory(in.Container)
 	if parent == "" {
 		return nothing{}, nil
 	}
@@ -253,6 +258,7 @@ func (c *Core) usage(_ context.Context, in containerOnly) (any, error) {
 
 // cleanup ends when nothing of the container is left. Without an engine it says so at once, and the debt stays.
 func (c *Core) cleanup(ctx context.Context, in containerOnly) (any, error) {
+	c.unwatch(in.Container)
 	if c.census.over(in.Container).foreign {
 		return nothing{}, nil
 	}
