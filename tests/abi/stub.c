@@ -125,7 +125,10 @@ static void end(struct operation* operation, int closed) {
   const size_t length = strlen(operation->input);
   const char* const result = strcmp(mode, "stub:garbage") == 0     ? "no JSON"
                              : strcmp(operation->op, "usage") == 0 ? "{\"processes\":3,\"later\":\"\"}"
-                                                                   : "{}";
+                             : strcmp(operation->op, "attribute") == 0
+                                 ? "{\"executor_id\":{\"value\":\"e\"},\"framework_id\":{\"value\":\"f\"},"
+                                   "\"labels\":{\"labels\":[{\"key\":\"io.dce.oom.service\",\"value\":\"web\"}]}}"
+                                 : "{}";
   if (closed) {
     status = DCE_CLOSED;
   } else if (i == sizeof names / sizeof *names || length < 2 || operation->input[0] != '{' ||

@@ -9,6 +9,7 @@
 // future is done, "ms" (how long that took) and "failure" where there is one. Answers come when they are there, not in order.
 //
 //   ["hook", framework, executor]                                     Hook::slaveRemoveExecutorHook
+//   ["status", framework, executor, state]      Hook::slaveTaskStatusDecorator, state a number -> "labels" that the status gets
 //   ["recover", [[container, sandbox, framework, executor, pid], ...], [orphan, ...]]
 //   ["prepare", container, sandbox, framework, executor, command, cpus, mem in MB]      -> "environment"
 //   ["isolate", container, pid]
@@ -37,6 +38,7 @@
 #include <mutex>
 #include <process/metrics/metrics.hpp>
 #include <stout/json.hpp>
+#include <stout/protobuf.hpp>
 #include <stout/stringify.hpp>
 
 #include "host_load.hpp"
@@ -98,11 +100,7 @@ void describe(const Option<ContainerLaunchInfo>& info, JSON::Object* answer) {
 }
 
 void describe(const mesos::ResourceStatistics& statistics, JSON::Object* answer) {
-  answer->values["statistics"] = JSON::Object{{"timestamp", statistics.timestamp()},
-                                              {"cpus_user_time_secs", statistics.cpus_user_time_secs()},
-                                              {"cpus_system_time_secs", statistics.cpus_system_time_secs()},
-                                              {"mem_rss_bytes", statistics.mem_rss_bytes()},
-                                              {"processes", statistics.processes()}};
+  answer->values["statistics"] = JSON::protobuf(statistics);
 }
 
 // Prints the answer when the future is done.
@@ -174,6 +172,11 @@ struct Host {
       print(answer);
       return;
     }
+    if (command == "status") {
+      decorate(word(1), word(2), word(3), &answer);
+      print(answer);
+      return;
+    }
     if (command == "metrics") {
       JSON::Object values;
       for (const auto& metric : process::metrics::snapshot(Seconds(5))) {
@@ -195,6 +198,29 @@ struct Host {
     for (const auto& isolator : modules->isolators) {
       isolate(isolator.get(), command, word, answer, begin);
     }
+  }
+
+  // As HookManager::slaveTaskStatusDecorator in src/hook/manager.cpp.
+  void decorate(const JSON::Value& frameworkId, const JSON::Value& executor, const JSON::Value& state,
+                JSON::Object* answer) {
+    mesos::FrameworkID framework;
+    framework.set_value(text(frameworkId));
+    mesos::TaskStatus status;
+    status.mutable_executor_id()->set_value(text(executor));
+    status.set_state(static_cast<mesos::TaskState>(static_cast<int>(number(state))));
+    const auto called = Clock::now();
+    for (const auto& hook : modules->hooks) {
+      const Result<mesos::TaskStatus> result = hook->slaveTaskStatusDecorator(framework, status);
+      if (result.isSome() && result.get().has_labels()) {
+        *status.mutable_labels() = result.get().labels();
+      }
+    }
+    answer->values["us"] = since(called, 1e6);
+    JSON::Object labels;
+    for (const mesos::Label& label : status.labels().labels()) {
+      labels.values[label.key()] = JSON::String(label.value());
+    }
+    answer->values["labels"] = labels;
   }
 
   void system(const std::string& command, const JSON::Value& argument, JSON::Object* answer) {
@@ -281,8 +307,8 @@ std::string contents(const std::string& argument) {
 int main(int argc, char** argv) {
   const Try<JSON::Object> manifest = JSON::parse<JSON::Object>(argc >= 2 ? contents(argv[1]) : "");
   if (manifest.isError()) {
-    std::cerr << "usage: " << argv[0] << " MODULES [FLAG...], a file with the JSON of --modules or that JSON: " << manifest.error()
-              << std::endl;
+    std::cerr << "usage: " << argv[0]
+              << " MODULES [FLAG...], a file with the JSON of --modules or that JSON: " << manifest.error() << std::endl;
     return 2;
   }
   for (const int number : {SIGTERM, SIGCHLD, SIGPROF}) {

@@ -149,6 +149,21 @@ TEST(Host, DrivesHookAndIsolator) {
   EXPECT_EQ(0, host.end());
 }
 
+// The order in which an agent ends an executor: the isolators' cleanup, the status of its tasks, the removal.
+TEST(Host, DecoratesTheStatusOfAnExecutorThatEnded) {
+  Host host(both(""));
+  host.line();
+  const std::string failed = R"(["status","f","e",3])";
+  EXPECT_THAT(host.ask(failed), HasSubstr(R"("labels":{})"));
+  host.ask(R"(["cleanup","c"])");
+  EXPECT_THAT(host.ask(failed), HasSubstr(R"("labels":{"io.dce.oom.service":"web"})"));
+  EXPECT_THAT(host.ask(R"(["status","f","other",3])"), HasSubstr(R"("labels":{})"));
+  EXPECT_THAT(host.ask(R"(["status","f","e",1])"), HasSubstr(R"("labels":{})"));
+  host.ask(R"(["hook","f","e"])");
+  EXPECT_THAT(host.ask(failed), HasSubstr(R"("labels":{})"));
+  EXPECT_EQ(0, host.end());
+}
+
 TEST(Host, RunsWithTheHookAlone) {
   Host host(manifest(DCE_MODULE, {kHook}, {{"core", DCE_STUB}}));
   EXPECT_EQ(R"({"ready":true})", host.line());
