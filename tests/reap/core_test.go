@@ -43,7 +43,7 @@ func TestModulesWithoutACore(t *testing.T) {
 			<-agent.gone
 			require.Equal(t, 1, agent.cmd.ProcessState.ExitCode(), "an agent refuses to start, and does not crash")
 			require.Contains(t, agent.said.String(), c.path)
-			require.Contains(t, agent.said.String(), "install the libdcecore.so that belongs to this module")
+			require.Contains(t, agent.said.String(), "name it in the parameter 'core'")
 		})
 	}
 	require.Equal(t, all, h.everything())
