@@ -23,6 +23,7 @@ type framework struct {
 	t      *testing.T
 	caller calls.Caller
 
+	order   sync.Mutex // what was decided is called before anything else is: a late DECLINE undoes a REVIVE
 	mu      sync.Mutex
 	decider decider
 	changed chan struct{} // closed and made anew after every event
@@ -58,6 +59,7 @@ func (f *framework) follow(stream mesos.Response) {
 	for {
 		var e scheduler.Event
 		err := stream.Decode(&e)
+		f.order.Lock()
 		f.mu.Lock()
 		var out []*scheduler.Call
 		if err == nil {
@@ -72,6 +74,7 @@ func (f *framework) follow(stream mesos.Response) {
 				f.t.Logf("%s: %v", call.Type, failed) // an offer may have been rescinded; acknowledgements are asked for again
 			}
 		}
+		f.order.Unlock()
 		if err != nil {
 			return
 		}
@@ -114,6 +117,8 @@ func (f *framework) until(what string, is func(*decider) bool) {
 
 func (f *framework) launch(task mesos.TaskInfo) {
 	f.t.Helper()
+	f.order.Lock()
+	defer f.order.Unlock()
 	f.mu.Lock()
 	out := f.decider.launch(task)
 	f.mu.Unlock()

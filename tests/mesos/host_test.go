@@ -60,6 +60,10 @@ func newHost(t *testing.T, posix bool) *host {
 	t.Cleanup(func() { // the first of all
 		if err := h.teardown(); err == nil && !t.Failed() {
 			h.clean(time.Now())
+			said, err := os.ReadFile(filepath.Join(h.dir, "agent.log"))
+			require.NoError(t, err)
+			require.NotContains(t, string(said), "Failed to clean up an isolator", "the agent's own cgroups are its to remove")
+			require.NotContains(t, string(said), "*** Aborted", "the agent crashed")
 		}
 	})
 	return h

@@ -74,7 +74,6 @@ func TestTheExecutorIsKilled(t *testing.T) {
 		clean := h.clean(begun)
 		t.Logf("%s (%s): told after %v, nothing left after %v", status.GetReason(), status.GetMessage(), told, clean)
 		require.Less(t, clean, soon)
-		require.NotContains(t, status.GetMessage(), "Failed to clean up", "the agent's own cgroups are its to remove")
 		h.agent.until("the hook was called", func() bool { return h.metrics()["dce/hook_us"] > 0 })
 		metrics := h.metrics()
 		require.InDelta(t, 0, metrics["dce/reap_failures"], 0)
@@ -124,7 +123,6 @@ func TestAgentAndExecutorAreKilled(t *testing.T) {
 		begun := time.Now()
 		status := h.over(p.task)
 		t.Logf("%s, %s (%s); nothing left %v after the agent was back", status.GetState(), status.GetReason(), status.GetMessage(), h.clean(begun))
-		require.NotContains(t, status.GetMessage(), "Failed to clean up", "the agent's own cgroups are its to remove")
 	})
 }
 
@@ -156,7 +154,7 @@ func TestTheEngineStandsStill(t *testing.T) {
 	slowest := time.Duration(0)
 	for time.Since(begun) < 8*time.Second { // longer than the isolator waits for the core
 		asked := time.Now()
-		require.NotEmpty(t, h.metrics())
+		require.NoError(t, ask(h.agentURL()+"/flags", new(map[string]any))) // of the agent's own actor; metrics have a limit of two a second
 		slowest = max(slowest, time.Since(asked))
 		time.Sleep(pollEvery)
 	}
