@@ -151,7 +151,7 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  * attribute     {"container": s}  ->  fields of mesos.ExecutorInfo
  *     Before the cleanup of a container: its executor_id, framework_id and labels, where these labels are to be in
  *     the status of the tasks that the agent ends with it (slaveTaskStatusDecorator); {} for nothing. They say what the
- *     kernel killed for want of memory, which the executor could note in its sandbox and maybe not report.
+ *     kernel killed for want of memory: from what the executor noted in its sandbox, or else the core heard itself.
  *
  * cleanup       {"container": s}  ->  {}
  *     The container ended and its processes are gone; its cgroup is not yet. Ends when nothing of it is left.

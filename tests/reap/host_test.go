@@ -47,6 +47,7 @@ type answer struct {
 	US, MS      float64
 	Failure     string
 	Environment map[string]string
+	Labels      map[string]string
 	Metrics     map[string]float64
 }
 
