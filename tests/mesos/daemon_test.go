@@ -47,9 +47,6 @@ func daemonise(t *testing.T, dir, name, program string, flags []string) *daemon 
 		d.kill()
 		if t.Failed() {
 			text, _ := os.ReadFile(d.log)
-			if keep := os.Getenv("DCE_TEST_MESOS_LOGS"); keep != "" {
-				_ = os.WriteFile(filepath.Join(keep, filepath.Base(t.Name())+"."+name), text, 0o600)
-			}
 			t.Logf("the end of what %s said:\n%s", name, text[max(0, len(text)-20000):])
 		}
 	})
