@@ -75,8 +75,16 @@ type member struct {
 	wd     int // v2: the inotify watch on the file of events
 	parent bool
 
-	now, told counts // as last read, and as of what is settled
-	used      uint64 // what it used when a hit was seen last
+	now, told counts   // as last read, and as of what is settled
+	used      uint64   // what it used when a hit was seen last
+	last      memoryOf // how it stood when that was last read; zero for never
+}
+
+// note remembers how the member stands, for when it is gone.
+func (m *member) note(unified bool) {
+	if have, err := readMemory(m.dir, unified); err == nil {
+		m.last = have
+	}
 }
 
 // read brings the counts up to date. v1 counts kills where the killed process was, hits by an eventfd that also tells of

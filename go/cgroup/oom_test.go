@@ -90,6 +90,46 @@ func TestOOMOnV2(t *testing.T) {
 	require.Len(t, got.wait(t, 3), 3)
 }
 
+// A container's cgroup may go before its counters were read, and the watched one has counted the kill.
+func TestOOMOnV2OfAContainerThatIsGone(t *testing.T) {
+	task := "/sys/fs/cgroup/dce/task"
+	root := fakeRoot(t, unified, "0::/\n", map[string]string{"/sys/fs/cgroup/cgroup.controllers": "memory\n",
+		task + "/memory.events": "oom 7\noom_kill 7\n", task + "/memory.events.local": "oom 2\noom_kill 0\n",
+		task + "/memory.max": "67108864\n", task + "/memory.current": "30000000\n"})
+	for name, limit := range map[string]string{"web": "33554432", "db": "max", "old": "max"} {
+		for file, content := range map[string]string{"memory.events": "oom 0\noom_kill 0\n", "memory.max": limit + "\n", "memory.current": "20000000\n"} {
+			put(t, root, task+"/"+name+"/"+file, content)
+		}
+	}
+	h, err := Open(Options{Root: root})
+	require.NoError(t, err)
+	w, got := watch(t, h, "/dce/task")
+	remove := func(name string) {
+		require.NoError(t, os.RemoveAll(filepath.Join(root, task, name)))
+		w.Of(name) // looks
+	}
+
+	remove("old")
+	require.Empty(t, got.wait(t, 0), "kills before the watch are none of it")
+	put(t, root, task+"/web/memory.current", "33500000\n")
+	put(t, root, task+"/web/memory.events", "oom 0\noom_kill 0\nmax 1\n")
+	w.Of("web")
+	put(t, root, task+"/memory.events", "oom 8\noom_kill 8\n")
+	remove("web")
+	o := got.wait(t, 1)[0]
+	require.Equal(t, OOM{Name: "web", Kills: 1, Level: LevelOwn, Cgroup: "/dce/task/web", Limit: 33554432, Usage: 33500000, Peak: 33500000,
+		Used: map[string]uint64{}, At: o.At}, o)
+
+	put(t, root, task+"/memory.events.local", "oom 3\noom_kill 0\n")
+	put(t, root, task+"/memory.events", "oom 9\noom_kill 9\n")
+	remove("db")
+	o = got.wait(t, 2)[1]
+	require.Equal(t, "db", o.Name)
+	require.Equal(t, LevelParent, o.Level)
+	require.EqualValues(t, 67108864, o.Limit)
+	require.EqualValues(t, 1, o.Kills)
+}
+
 func TestWatchOOMNamesTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		mounts []mount

@@ -38,6 +38,13 @@ func (w *OOMWatch) begin() (err error) {
 	if err := w.addAll(); err != nil {
 		return err
 	}
+	w.explained = w.ofAll()
+	w.explained.kills -= min(w.explained.kills, w.parent.now.kills) // of its own processes
+	for _, m := range w.children {
+		if m.read(w.hi.Unified) == nil { // what was killed in it before is told, too
+			w.explained.kills -= min(w.explained.kills, m.now.kills)
+		}
+	}
 	if err := unix.SetNonblock(w.epoll, true); err != nil { // else os.NewFile does not give it to the poller
 		return fmt.Errorf("can't watch the cgroup %s: %w", w.path, err)
 	}
@@ -146,7 +153,7 @@ func (w *OOMWatch) follow() {
 			return
 		}
 		for rest := buf[:n]; len(rest) >= unix.SizeofInotifyEvent; {
-			mask := binary.NativeEndian.Uint32(rest[4:])
+			wd, mask := binary.NativeEndian.Uint32(rest), binary.NativeEndian.Uint32(rest[4:])
 			size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(rest[12:]))
 			if size > len(rest) {
 				return
@@ -159,14 +166,37 @@ func (w *OOMWatch) follow() {
 					w.failed(err)
 				}
 			case mask&unix.IN_ISDIR == 0:
+				w.noteMember(int(int32(wd)))
 			case mask&unix.IN_CREATE != 0:
 				w.add(string(name))
 			case mask&unix.IN_DELETE != 0:
+				w.left = append(w.left, w.leaving(string(name)))
 				w.drop(string(name))
-				w.left = append(w.left, string(name))
 			}
 		}
 	}
+}
+
+// noteMember is called when the events of a child change, which they do well before a kill: as often as its limit is met.
+func (w *OOMWatch) noteMember(wd int) {
+	for _, m := range w.children {
+		if m.wd == wd {
+			m.note(true)
+		}
+	}
+}
+
+// goneChild is one that was removed.
+type goneChild struct {
+	name string
+	last memoryOf
+}
+
+func (w *OOMWatch) leaving(name string) goneChild {
+	if m := w.children[name]; m != nil {
+		return goneChild{name, m.last}
+	}
+	return goneChild{name: name}
 }
 
 func (w *OOMWatch) release() {

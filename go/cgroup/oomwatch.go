@@ -43,9 +43,13 @@ type OOMWatch struct {
 	parent   *member
 	children map[string]*member
 	killed   map[string]OOM // by name, also of children that are gone
-	left     []string       // children that were removed since the last look
+	left     []goneChild    // children that were removed since the last look
 	hit      time.Time      // when a hit was seen that no kill is known for yet; zero for none
 	until    time.Time      // so long the counters are read again; zero for not at all
+
+	// v2: kills below the watched cgroup that are told, or were before the watch and are in no child, and hits that are settled.
+	// What its own counters have beyond was counted in children that are gone.
+	explained, all counts
 }
 
 // WatchOOM watches the children of p. report is called for each kill as soon as it is known, failed when a child can't be
@@ -145,12 +149,16 @@ func (w *OOMWatch) read() (found []OOM, again, ok bool) {
 func (w *OOMWatch) count(now time.Time) (found []OOM) {
 	var killed []string
 	hits, kills := false, false
+	w.all = w.ofAll() // before those of the children, so that none is counted here and not there
 	for _, name := range slices.Sorted(maps.Keys(w.children)) {
 		m := w.children[name]
 		before := m.now
 		if m.read(w.hi.Unified) != nil { // it goes away; v1 signals that like a hit
 			m.now = before
 			continue
+		}
+		if m.last.limit == 0 || m.last.limit == NoLimit { // limits are set after a cgroup was made
+			m.note(w.hi.Unified)
 		}
 		hits = hits || m.now.hits > before.hits
 		if m.now.kills > m.told.kills {
@@ -168,6 +176,7 @@ func (w *OOMWatch) count(now time.Time) (found []OOM) {
 	}
 	for _, name := range killed {
 		o := w.explain(name, now)
+		w.explained.kills += o.Kills - w.children[name].told.kills
 		w.children[name].told.kills = o.Kills
 		w.killed[name] = o
 		found = append(found, o)
@@ -184,24 +193,53 @@ func (w *OOMWatch) count(now time.Time) (found []OOM) {
 	return found
 }
 
-// presume makes up for a look that came too late: the watched cgroup's limit was hit, nobody is known to have been killed for
-// it, and a child is gone with its counters. What that child's process ended of, its exit code tells. (Of a child's own limit
-// nothing certain remains: v1 signals the end of a cgroup like a hit.)
+// ofAll counts kills and hits in the watched cgroup and everything that ever was below it, which v2 does.
+func (w *OOMWatch) ofAll() counts {
+	if !w.hi.Unified {
+		return counts{}
+	}
+	values, _ := readKeyed(w.parent.dir, "memory.events", "oom", "oom_kill") // gone with all that is below it
+	return counts{values["oom"], values["oom_kill"]}
+}
+
+// presume makes up for a look that came too late: a child is gone with its counters. With Docker's systemd driver that is the
+// usual end of a container whose only process was killed, because systemd removes an empty scope at once. What that child's
+// process ended of, its exit code tells.
+//
+// On v2 the watched cgroup has counted the kill as well. On v1 it only signals that its limit was hit, and nobody is known to have
+// been killed for it. (Of a child's own limit nothing certain remains there: v1 signals the end of a cgroup like a hit.)
 func (w *OOMWatch) presume(known bool, now time.Time) (found []OOM) {
 	left := w.left
 	w.left = nil
-	if known || w.parent.now.hits == w.parent.told.hits || w.parent.now.kills > w.parent.told.kills {
+	lost := w.all.kills - min(w.all.kills, w.explained.kills+w.parent.now.kills)
+	hits := w.parent.now.hits - w.parent.told.hits
+	hit, below := hits > 0, w.all.hits > w.explained.hits+hits
+	if lost == 0 && (known || !hit || w.parent.now.kills > w.parent.told.kills) {
 		return nil
 	}
-	for _, name := range left {
-		if _, ok := w.killed[name]; ok {
+	for _, child := range left {
+		if _, ok := w.killed[child.name]; ok {
 			continue
 		}
-		o := w.limitHit(OOM{Name: name, Level: LevelParent, Used: map[string]uint64{}, At: now}, memoryOf{})
-		w.killed[name] = o
+		o := w.limitHit(OOM{Name: child.name, Kills: lost, Level: presumed(hit, below, child.last), Peak: child.last.peak, Used: map[string]uint64{}, At: now}, child.last)
+		w.killed[child.name] = o
 		found = append(found, o)
 	}
+	if len(found) > 0 {
+		w.explained = counts{w.all.hits, w.explained.kills + lost}
+	}
 	return found
+}
+
+// presumed is whose limit was hit by a child that is gone.
+func presumed(hit, below bool, last memoryOf) Level {
+	switch {
+	case hit:
+		return LevelParent
+	case below, last.limit != 0 && last.limit != NoLimit:
+		return LevelOwn
+	}
+	return LevelAbove
 }
 
 // measure notes what each child uses while a limit is hit. What was killed gives its memory back within milliseconds, so the
@@ -259,6 +297,7 @@ func (w *OOMWatch) ofParent() memoryOf {
 func (w *OOMWatch) settle() {
 	w.until, w.hit = time.Time{}, time.Time{}
 	w.parent.told = w.parent.now
+	w.explained.hits = w.all.hits
 	for _, m := range w.children {
 		m.told.hits = m.now.hits
 	}

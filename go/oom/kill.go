@@ -72,7 +72,7 @@ func (k Kill) clause() string {
 	case k.Processes == 0: // seen too late for more
 		return fmt.Sprintf("it ended when the whole pod was at its limit, which is the task's, of %s, and %s of it were used", megabytes(k.Bytes), megabytes(k.Usage))
 	case k.Limit == "container" && k.Bytes == 0:
-		return "the kernel killed a process of it at the limit of a cgroup that it made itself"
+		return "the kernel killed a process of it at its own limit, or at that of a cgroup that it made itself"
 	case k.Limit == "container":
 		return fmt.Sprintf("the kernel killed it at its own limit of %s, of which it used %s", megabytes(k.Bytes), megabytes(k.Usage))
 	case k.Limit == "pod":

@@ -134,6 +134,12 @@ var v2 = []check{
 		}
 		return ownLimit(h, "/dce/roomy")
 	}},
+	{"v2: a container is told of whose cgroup is gone at once", func(h *cgroup.Host) (string, error) {
+		if err := h.Create("/dce/gone/first", "memory", "pids"); err != nil {
+			return "", err
+		}
+		return goneAtOnce(h, "/dce/gone")
+	}},
 	{"v2: usage of the pod is the sum of its containers", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/dce/usage/a", "memory", "cpu", "pids", "io"); err != nil {
 			return "", err
@@ -230,6 +236,45 @@ func ownLimit(h *cgroup.Host, path string) (string, error) {
 	case <-time.After(5 * time.Second):
 		return "", fmt.Errorf("no kill was seen, survived: %v", survived)
 	}
+}
+
+// goneAtOnce: while the first kill is being told, a second container is killed, and its cgroup removed, as systemd does.
+func goneAtOnce(h *cgroup.Host, path string) (string, error) {
+	told, goOn := make(chan cgroup.OOM, 8), make(chan struct{})
+	watch, err := h.WatchOOM(path, func(o cgroup.OOM) { told <- o; <-goOn }, func(error) {})
+	if err != nil {
+		return "", err
+	}
+	defer watch.Close()
+	var got []cgroup.OOM
+	for _, name := range []string{"first", "second"} {
+		if err := errors.Join(h.Create(path+"/"+name), limitMemory(h, path+"/"+name, 24*mb)); err != nil {
+			return "", err
+		}
+		e, err := newEater(h, path+"/"+name, "eat", "36")
+		if err != nil {
+			return "", err
+		}
+		e.fill()
+		e.end()
+		if name == "second" {
+			if err := h.Remove(context.Background(), path+"/"+name); err != nil {
+				return "", err
+			}
+			close(goOn)
+		}
+		select {
+		case o := <-told:
+			got = append(got, o)
+		case <-time.After(5 * time.Second):
+			return "", fmt.Errorf("the kill in %s is not told", name)
+		}
+	}
+	o := got[1]
+	return fmt.Sprintf("%s was killed at the limit of %s", o.Name, o.Cgroup), expect(map[string]bool{
+		"the second": o.Name == "second", "one kill": o.Kills == 1, "not twice": len(told) == 0,
+		"its own limit": o.Level == cgroup.LevelOwn,
+	})
 }
 
 // usage: one of two containers is busy with memory and CPU.
