@@ -46,7 +46,19 @@ func withGuest(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	dir, err := os.MkdirTemp("", "dce-guest-")
+	out := filepath.Join(checkout, "build", "guest")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return 1, err
+	}
+	unlock, err := lock(filepath.Join(out, ".lock")) // one at a time
+	if err != nil {
+		return 1, err
+	}
+	defer unlock()
+	if err := removeAll(out, "run-*"); err != nil { // of a killed test
+		return 1, err
+	}
+	dir, err := os.MkdirTemp(out, "run-")
 	if err != nil {
 		return 1, err
 	}
@@ -63,10 +75,6 @@ func withGuest(m *testing.M) (code int, err error) {
 	}
 	disk, imports, err := Disk(ctx, checkout, dir, module)
 	if err != nil {
-		return 1, err
-	}
-	out := filepath.Join(checkout, "build", "guest")
-	if err := os.MkdirAll(out, 0o755); err != nil {
 		return 1, err
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), booting)

@@ -71,25 +71,57 @@ func wholePod(t *testing.T, driver string) {
 	require.Contains(t, page, "A pod on cgroup v2")
 	require.Contains(t, page, "3")
 
-	var used wire.Usage
-	require.NoError(t, json.Unmarshal([]byte(say(t, "/test/inside", "usage", parent)), &used))
-	require.Greater(t, used.Pod.Memory.Usage, used.Containers[path.Base(cgroupOf(t, pod["redis"].Pid))].Memory.Anon)
-	require.EqualValues(t, 256<<20, used.Pod.Memory.Limit)
-	require.InDelta(t, 0.5, used.Pod.CPU.Limit, 1e-9)
-	require.Positive(t, used.Pod.CPU.Time)
-	require.NotNil(t, used.Pod.IO)
-	require.Len(t, used.Containers, 3)
-	for name, u := range used.Containers {
-		require.Positive(t, u.Memory.Usage, name)
-		require.Positive(t, u.CPU.Time, name)
-		require.Positive(t, u.Pids.Now, name)
-	}
+	measured(t, parent)
 
 	require.NotContains(t, p.log(), "level=warning")
 	say(t, "busybox", "killall", "-INT", "dce")
 	require.Zero(t, p.end(), p.log())
 	require.Contains(t, p.log(), "state=TASK_KILLED")
 	require.NotContains(t, p.log(), "removed what the executor had left", "the executor itself leaves nothing")
+}
+
+// usage is a part of what `dce ps -o json` says of a pod or a service.
+type usage struct {
+	CPU      float64  `json:"cpu_seconds"`
+	CPULimit float64  `json:"cpu_limit"`
+	Memory   uint64   `json:"memory_bytes"`
+	Anon     uint64   `json:"anon_bytes"`
+	Limit    uint64   `json:"memory_limit_bytes"`
+	Pids     uint64   `json:"pids"`
+	Written  *uint64  `json:"block_write_bytes"`
+	Received *float64 `json:"network_received_bytes"`
+}
+
+// What a pod uses is read, as a whole and by service.
+func measured(t *testing.T, parent string) {
+	var pods []struct {
+		Cgroup   string
+		Usage    usage
+		Services []struct {
+			Service, Role, Status string
+			Usage                 usage
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(say(t, "/test/bin/dce", "ps", "-o", "json")), &pods))
+	require.Len(t, pods, 1)
+	pod := pods[0]
+	require.Equal(t, parent, pod.Cgroup)
+	require.EqualValues(t, 256<<20, pod.Usage.Limit)
+	require.InDelta(t, 0.5, pod.Usage.CPULimit, 1e-9)
+	require.NotNil(t, pod.Usage.Written)
+	require.NotNil(t, pod.Usage.Received)
+	require.Positive(t, *pod.Usage.Received, "the page was asked for")
+	require.Len(t, pod.Services, 3)
+	var cpu float64
+	for _, s := range pod.Services {
+		require.Equal(t, "running", s.Status, s.Service)
+		require.Positive(t, s.Usage.Memory, s.Service)
+		require.Positive(t, s.Usage.CPU, s.Service)
+		require.Positive(t, s.Usage.Pids, s.Service)
+		require.GreaterOrEqual(t, pod.Usage.Memory, s.Usage.Anon, s.Service)
+		cpu += s.Usage.CPU
+	}
+	require.InEpsilon(t, pod.Usage.CPU, cpu, 0.5, "all of the pod's is its services'")
 }
 
 // eat is a service that uses so many MB and then goes on.
@@ -117,6 +149,19 @@ func wantOfMemory(t *testing.T) {
 			require.Contains(t, p.log(), "(REASON_CONTAINER_LIMITATION_MEMORY)")
 		})
 	}
+}
+
+// Where the kernel is told to kill a pod as one (memory.oom.group), all of it ends, and whose limit that was is told all the same.
+func killedAsOne(t *testing.T) {
+	p := launch(t, "services:\n  web: {image: dce-test/busybox, stop_grace_period: 0s, command: [sh, -c, "+
+		"'until test -e /go; do sleep 0.2; done; dd if=/dev/zero of=/dev/null bs=80M count=1000000; sleep 1000']}\n  db: "+eats("5", "")+"\n", "--mem", "64m")
+	p.running()
+	pod := containers(t)
+	sh(t, `echo 1 >"/sys/fs/cgroup$1/memory.oom.group"`, path.Dir(cgroupOf(t, pod["web"].Pid)))
+	say(t, "docker", "exec", pod["web"].ID, "touch", "/go")
+	require.Equal(t, 1, p.end(), p.log())
+	require.Contains(t, p.log(), "limit of the whole pod, which is the task's, of 64 MB: the pod used 6")
+	require.Contains(t, p.log(), "(REASON_CONTAINER_LIMITATION_MEMORY)")
 }
 
 // What ends by SIGKILL for another reason is not said to have run out of memory.

@@ -1,5 +1,5 @@
 // Inside is a service of the guest: it runs the commands that come over the port, several at a time, and sends back what they
-// said and how they ended. `inside usage CGROUP` is one of these commands: it prints what package cgroup reads there.
+// said and how they ended.
 package main
 
 import (
@@ -16,33 +16,14 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/tests/guest/wire"
 )
 
 func main() {
-	err := error(nil)
-	if len(os.Args) == 3 && os.Args[1] == "usage" {
-		err = usage(os.Args[2])
-	} else {
-		err = serve()
-	}
-	if err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "inside:", err)
 		os.Exit(1)
 	}
-}
-
-func usage(path string) (err error) {
-	host, err := cgroup.Open(cgroup.Options{})
-	if err != nil {
-		return err
-	}
-	var u wire.Usage
-	if u.Pod, u.Containers, err = host.UsageBelow(path); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(u)
 }
 
 func serve() error {

@@ -1,8 +1,6 @@
 // Package wire is what goes over the port between a test and the machine that it has booted: one line of JSON each.
 package wire
 
-import "github.com/dce-go/dce/go/cgroup"
-
 // Port is the device of the port in the guest: the first of its only virtio console.
 const Port = "/dev/vport0p1"
 
@@ -22,10 +20,4 @@ type Answer struct {
 	Err     string `json:"err,omitempty"`
 	Code    int    `json:"code"`              // exit code, or 128 and the signal
 	Failure string `json:"failure,omitempty"` // why it could not be run
-}
-
-// Usage is what `inside usage CGROUP` prints: a pod and its containers, by the names of their cgroups.
-type Usage struct {
-	Pod        cgroup.Usage            `json:"pod"`
-	Containers map[string]cgroup.Usage `json:"containers"`
 }
