@@ -92,10 +92,7 @@ func (m *member) note(unified bool) {
 // of a cgroup alone in memory.events.local.
 func (m *member) read(unified bool) error {
 	if !unified {
-		var buf [8]byte
-		if n, err := unix.Read(m.signal, buf[:]); err == nil && n == len(buf) {
-			m.now.hits += binary.NativeEndian.Uint64(buf[:])
-		}
+		m.readSignal()
 		kills, err := killsBelow(m.dir, !m.parent)
 		if err == nil {
 			m.now.kills = kills
@@ -107,6 +104,14 @@ func (m *member) read(unified bool) error {
 		m.now = counts{events["oom"], events["oom_kill"]}
 	}
 	return err
+}
+
+// readSignal adds what the eventfd of v1 has counted since it was read last.
+func (m *member) readSignal() {
+	var buf [8]byte
+	if n, err := unix.Read(m.signal, buf[:]); err == nil && n == len(buf) {
+		m.now.hits += binary.NativeEndian.Uint64(buf[:])
+	}
 }
 
 // events is the file of v2 that tells of the member.

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -235,4 +236,28 @@ func TestOOMOfThePodSeenTooLate(t *testing.T) {
 	require.Zero(t, o.Kills)
 	require.EqualValues(t, 32<<20, o.Limit)
 	require.InDelta(t, 32<<20, o.Usage, 1<<20)
+}
+
+// The same with a limit of the container's own, which on v1 the eventfd tells that outlives the cgroup.
+func TestOOMOfTheOwnLimitSeenTooLate(t *testing.T) {
+	h, path := realGroup(t, 5*time.Second)
+	limitMemory(t, h, path, 256<<20)
+	w, _ := watch(t, h, path)
+	require.NoError(t, h.Create(path+"/web", "memory"))
+	require.NoError(t, h.Create(path+"/db", "memory"))
+	limitMemory(t, h, path+"/web", 24<<20)
+	e := eat(t, h, path+"/web", 0)
+	require.Zero(t, w.OwnHits("web"), "it is there")
+	w.mu.Lock()
+	e.begin(t)
+	err := e.cmd.Wait()
+	removed := errors.Join(h.Remove(t.Context(), path+"/web"), h.Remove(t.Context(), path+"/db"))
+	w.mu.Unlock()
+	require.Error(t, err)
+	require.NoError(t, removed)
+	require.Eventually(t, func() bool {
+		_, known := w.Of("web") // as on v2
+		return known || w.OwnHits("web", "docker-web.scope") > 0
+	}, 5*time.Second, time.Millisecond)
+	require.Zero(t, w.OwnHits("db"), "its end is no hit")
 }

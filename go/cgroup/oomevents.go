@@ -122,6 +122,10 @@ func (w *OOMWatch) addAll() error {
 func (w *OOMWatch) add(name string) {
 	w.drop(name)
 	delete(w.killed, name) // of a former run
+	if m := w.gone[name]; m != nil {
+		w.leave(m)
+		delete(w.gone, name)
+	}
 	m, err := w.join(path.Join(w.path, name), false)
 	switch {
 	case err == nil:
@@ -139,6 +143,23 @@ func (w *OOMWatch) drop(name string) {
 		w.leave(m)
 		delete(w.children, name)
 	}
+}
+
+// mostGone bounds the eventfds that are kept of children that were removed: those of services that are started again and again.
+const mostGone = 32
+
+// keep is drop for a child that was removed, whose eventfd is left.
+func (w *OOMWatch) keep(name string) {
+	m := w.children[name]
+	if m == nil || m.signal < 0 || len(w.gone) >= mostGone {
+		w.drop(name)
+		return
+	}
+	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, m.signal, nil)
+	m.dir.Close()
+	m.dir = nil
+	w.gone[name] = m
+	delete(w.children, name)
 }
 
 // follow takes note of children that were made and removed.
@@ -171,7 +192,7 @@ func (w *OOMWatch) follow() {
 				w.add(string(name))
 			case mask&unix.IN_DELETE != 0:
 				w.left = append(w.left, w.leaving(string(name)))
-				w.drop(string(name))
+				w.keep(string(name))
 			}
 		}
 	}
@@ -202,6 +223,9 @@ func (w *OOMWatch) leaving(name string) goneChild {
 func (w *OOMWatch) release() {
 	for name := range w.children {
 		w.drop(name)
+	}
+	for _, m := range w.gone {
+		w.leave(m)
 	}
 	if w.parent != nil {
 		w.leave(w.parent)

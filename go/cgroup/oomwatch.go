@@ -42,10 +42,11 @@ type OOMWatch struct {
 	closed   bool
 	parent   *member
 	children map[string]*member
-	killed   map[string]OOM // by name, also of children that are gone
-	left     []goneChild    // children that were removed since the last look
-	hit      time.Time      // when a hit was seen that no kill is known for yet; zero for none
-	until    time.Time      // so long the counters are read again; zero for not at all
+	killed   map[string]OOM     // by name, also of children that are gone
+	left     []goneChild        // children that were removed since the last look
+	gone     map[string]*member // v1: children that were removed, of which the eventfd is left
+	hit      time.Time          // when a hit was seen that no kill is known for yet; zero for none
+	until    time.Time          // so long the counters are read again; zero for not at all
 
 	// v2: kills below the watched cgroup that are told, or were before the watch and are in no child, and hits that are settled.
 	// What its own counters have beyond was counted in children that are gone.
@@ -68,7 +69,7 @@ func (h *Host) WatchOOM(p string, report func(OOM), failed func(error)) (*OOMWat
 	}
 	w := &OOMWatch{
 		hi: hi, path: p, report: report, failed: failed, inotify: -1, epoll: -1,
-		closing: make(chan struct{}), ended: make(chan struct{}), children: map[string]*member{}, killed: map[string]OOM{},
+		closing: make(chan struct{}), ended: make(chan struct{}), children: map[string]*member{}, gone: map[string]*member{}, killed: map[string]OOM{},
 	}
 	if err := w.begin(); err != nil {
 		w.release()
@@ -122,6 +123,35 @@ func (w *OOMWatch) Of(name string) (OOM, bool) {
 	defer w.mu.Unlock()
 	o, ok := w.killed[name]
 	return o, ok
+}
+
+// Path is the cgroup that is watched.
+func (w *OOMWatch) Path() string { return w.path }
+
+// OwnHits is how often a limit of its own, or of a cgroup below, was hit in a child that is gone without a kill that is known. It is
+// asked where SIGKILL ended the child's process and nobody looked in time. names are all that the child may have.
+//
+// On v1 an eventfd outlives its cgroup. It has counted the hits, those of limits above too, and the end of the cgroup once
+// (mm/memcontrol-v1.c, memcg_event_remove). Where a limit above was hit it is not certain whose that was: 0. On v2 no kill is
+// missed.
+func (w *OOMWatch) OwnHits(names ...string) uint64 {
+	w.look()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var hits uint64
+	for _, name := range names {
+		if _, known := w.killed[name]; known {
+			return 0
+		}
+		if m := w.gone[name]; m != nil {
+			m.readSignal()
+			hits += max(m.now.hits, 1) - 1
+		}
+	}
+	if w.parent.now.hits > 0 {
+		return 0
+	}
+	return hits
 }
 
 // look reads everything that there is to read, reports new kills, and says whether more is to be expected without an event.

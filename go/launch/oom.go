@@ -3,8 +3,10 @@ package launch
 import (
 	"context"
 	"maps"
+	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -23,6 +25,7 @@ type memory struct {
 	closed bool
 	watch  *cgroup.OOMWatch
 	file   oom.File
+	limits map[string]uint64 // of containers, in bytes
 }
 
 // mostKills bounds oom.json: a service may lose a child process again and again.
@@ -31,7 +34,7 @@ const mostKills = 32
 // newMemory writes beside pod.json.
 func newMemory(f files, log logrus.FieldLogger) *memory {
 	name := strings.TrimSuffix(oom.FileName, ".json") + strings.TrimPrefix(f.pod, "pod")
-	return &memory{dir: f.dir, name: name, log: log, file: oom.File{Containers: map[string]string{}, Kills: []oom.Kill{}}}
+	return &memory{dir: f.dir, name: name, log: log, limits: map[string]uint64{}, file: oom.File{Containers: map[string]string{}, Kills: []oom.Kill{}}}
 }
 
 // begin watches the containers that will be put under parent. Where that can't be, nothing is claimed about memory.
@@ -77,15 +80,18 @@ type namingGateway struct {
 func (g *namingGateway) Create(ctx context.Context, spec *engine.ContainerSpec) (string, error) {
 	id, err := g.Gateway.Create(ctx, spec)
 	if err == nil {
-		g.memory.created(id, spec.Service)
+		g.memory.created(id, spec)
 	}
 	return id, err
 }
 
-func (m *memory) created(id, service string) {
+func (m *memory) created(id string, spec *engine.ContainerSpec) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.file.Containers[id] = service
+	if spec.Host != nil && spec.Host.Memory > 0 {
+		m.limits[id] = uint64(spec.Host.Memory)
+	}
+	m.file.Containers[id] = spec.Service
 	m.write()
 }
 
@@ -116,7 +122,7 @@ func (m *memory) killed(k cgroup.OOM) {
 // have killed it for want of memory.
 func (m *memory) evidence(service string) string {
 	m.mu.Lock()
-	watch, services := m.watch, maps.Clone(m.file.Containers)
+	watch, services, limits := m.watch, maps.Clone(m.file.Containers), maps.Clone(m.limits)
 	m.mu.Unlock()
 	if watch == nil {
 		return ""
@@ -130,6 +136,12 @@ func (m *memory) evidence(service string) string {
 			if k, known := watch.Of(name); known && k.At.After(last.At) {
 				last = k
 			}
+		}
+	}
+	for id, of := range services { // one whose cgroup was gone too soon
+		if limit := limits[id]; of == service && last.Name == "" && limit > 0 && watch.OwnHits(cgroup.ContainerNames(id)...) > 0 {
+			last = cgroup.OOM{Name: id, Kills: 1, Level: cgroup.LevelOwn, Cgroup: path.Join(watch.Path(), id), Limit: limit, Usage: limit, Peak: limit, At: time.Now()}
+			m.killed(last)
 		}
 	}
 	if last.Name == "" {
