@@ -230,20 +230,20 @@ func TestATaskThatFails(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	s := newStage(t, "services:\n  a:\n    imag: x\n")
 	for text, args := range map[string][]string{
-		"did you mean image":                      nil,
-		"dce run has no flag --nope; see dce run --help":    {"--nope"},
-		"no.yml can't be read: it does not exist": {"-f", "no.yml"},
-		"did you mean dce.stop.grace?":            {"--label", "dce.stop.grac=1s"},
-		"-f names no file":                        {"-f", ""},
-		"is no size":                              {"--mem", "lots"},
-		"less than the 32m":                       {"--mem", "3m"},
-		"above 0":                                 {"--cpus", "0"},
-		"before the start":                        {"--timeout", "-1s"},
-		"is no list of ports":                     {"--ports", "x"},
-		"is not an absolute path":                 {"--work-dir", "x"},
-		"raise --copy-limit":                      {"--copy-limit", "3"},
-		"--executor /no can't be used":            {"--executor", "/no"},
-		"write it like key=value":                 {"--label", "x"},
+		"did you mean image":                             nil,
+		"dce run has no flag --nope; see dce run --help": {"--nope"},
+		"no.yml can't be read: it does not exist":        {"-f", "no.yml"},
+		"did you mean dce.stop.grace?":                   {"--label", "dce.stop.grac=1s"},
+		"-f names no file":                               {"-f", ""},
+		"is no size":                                     {"--mem", "lots"},
+		"less than the 32m":                              {"--mem", "3m"},
+		"above 0":                                        {"--cpus", "0"},
+		"before the start":                               {"--timeout", "-1s"},
+		"is no list of ports":                            {"--ports", "x"},
+		"is not an absolute path":                        {"--work-dir", "x"},
+		"raise --copy-limit":                             {"--copy-limit", "3"},
+		"--executor /no can't be used":                   {"--executor", "/no"},
+		"write it like key=value":                        {"--label", "x"},
 	} {
 		require.Equal(t, exitBadInput, s.run(args...), text)
 		require.Contains(t, s.err.String(), text)
