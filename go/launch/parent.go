@@ -83,6 +83,9 @@ func (p *parents) take(ctx context.Context, fromModule, driver string, id labels
 	} else if at.limited {
 		at.quota = quotaOf(p.host, at.Path)
 	}
+	if at.ours && !again {
+		p.used[at.Path] = at // what was made is removed also where its limits could not be written
+	}
 	unbound, err = asUnbound(p.limit(ctx, at, limits, again, beyond))
 	if err != nil {
 		return parent{}, nil, err

@@ -124,6 +124,19 @@ func TestTakeWritesLimits(t *testing.T) {
 	require.Equal(t, "134217728 100 20", content(t, root, "cg/dce/c/memory.max")+" "+content(t, root, "cg/dce/c/cpu.weight")+" "+content(t, root, "cg/dce/c/pids.max"))
 }
 
+// A tree that was made, and whose limits then could not be written, goes with the executor: nobody has claimed it, so that nothing
+// else would find it.
+func TestAHalfMadeTreeIsRemoved(t *testing.T) {
+	root, host := fakeHost(t, v2Mount, "0::/mesos/c/leaf\n", v2Controllers) // no file of a limit
+	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
+	_, _, err := p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Memory: 64 << 20})
+	var limit *tree.LimitError
+	require.ErrorAs(t, err, &limit)
+	require.DirExists(t, filepath.Join(root, "cg/dce/c"))
+	require.NoError(t, p.remove(t.Context()))
+	require.NoDirExists(t, filepath.Join(root, "cg/dce/c"))
+}
+
 // What the module wrote stays; what it can't know is added.
 func TestTakeBesideTheModule(t *testing.T) {
 	root, p := v2Host(t)
