@@ -38,7 +38,7 @@ func withDriver(t *testing.T, name string) {
 // theEngine runs that part of the contract of package engine in the guest that has to do with processes: what is killed is proved
 // to be a container's by its cgroup.
 func theEngine(t *testing.T) {
-	const wanted = "^TestContractOfDocker$/^API_negotiated$/^(engine_and_images|a_life|exits_and_restarts|details,_restart_policy_and_stop|a_command_is_killed)$"
+	const wanted = "^TestContractOfDocker$/^API_negotiated$/^(engine_and_images|a_life|exits_and_restarts|a_command_is_killed)$"
 	a := in(t, wire.Command{Argv: []string{"/test/engine.test", "-test.v", "-test.run", wanted},
 		Env: []string{"DCE_TEST_DOCKER_HOST=unix:///var/run/docker.sock"}})
 	require.Zero(t, a.Code, "%s%s", a.Out, a.Err)
