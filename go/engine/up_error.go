@@ -18,7 +18,6 @@ const (
 	reasonInvalid = "REASON_TASK_INVALID"
 	reasonLaunch  = "REASON_CONTAINER_LAUNCH_FAILED"
 	reasonHealth  = "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"
-	reasonMemory  = "REASON_CONTAINER_LIMITATION_MEMORY"
 )
 
 // OpError is why a pod can't be brought up. Its text is one sentence for operators, with the way out.
@@ -26,6 +25,7 @@ type OpError struct {
 	Op      OpKind
 	Service string // empty where no single service is to blame
 	Image   string // of that service, where the image is to blame
+	Killed  bool   // that service was ended by SIGKILL, of whatever cause
 	Err     error  // what the engine said; nil where it was not asked
 
 	sentence string
@@ -167,15 +167,10 @@ func unhealthyError(c *ContainerSpec) *OpError {
 // killedCode is the exit code of a process that SIGKILL ended.
 const killedCode = 128 + 9
 
+// exitError says nothing of memory, whatever the engine's hint: every container below a cgroup that ran out gets that.
 func exitError(c *ContainerSpec, s ContainerState) *OpError {
-	e := &OpError{Op: OpWait, Service: c.Service, reason: reasonLaunch, sentence: fmt.Sprintf(
+	return &OpError{Op: OpWait, Service: c.Service, Killed: s.ExitCode == killedCode, reason: reasonLaunch, sentence: fmt.Sprintf(
 		"service %s exited with code %d while the pod was starting: look at %s", c.Service, s.ExitCode, c.LogFile())}
-	if s.OOM && s.ExitCode == killedCode { // the hint alone is none: every container of a cgroup that ran out gets it
-		e.reason = reasonMemory
-		e.sentence = fmt.Sprintf("service %s ran out of memory while the pod was starting (exit code %d): give the task or services.%s.mem_limit more",
-			c.Service, s.ExitCode, c.Service)
-	}
-	return e
 }
 
 func goneError(c *ContainerSpec) *OpError {

@@ -160,11 +160,10 @@ func TestWhatUpFailsOf(t *testing.T) {
 		{"a service with a folder of its own for its output", []engine.ContainerSpec{loggedTo(aService("web"), "logs-p"), slow},
 			func(f *enginetest.Fake) { f.Script("web", exits(3)) }, "web", "REASON_CONTAINER_LAUNCH_FAILED",
 			"service web exited with code 3 while the pod was starting: look at logs-p/web.log"},
-		{"a service that runs out of memory", []engine.ContainerSpec{aService("web"), slow},
+		{"a service that is killed, maybe for want of memory", []engine.ContainerSpec{aService("web"), slow},
 			func(f *enginetest.Fake) {
 				f.Script("web", enginetest.Script{OnStart: func(name string) { go func() { time.Sleep(time.Second); f.OOM(name) }() }})
-			}, "web", "REASON_CONTAINER_LIMITATION_MEMORY",
-			"service web ran out of memory while the pod was starting (exit code 137): give the task or services.web.mem_limit more"},
+			}, "web", "REASON_CONTAINER_LAUNCH_FAILED", "service web exited with code 137 while the pod was starting: look at logs/web.log"},
 		{"an init container that fails", []engine.ContainerSpec{after(aService("web"), "init:service_completed_successfully"), initService(aService("init"))},
 			func(f *enginetest.Fake) { f.Script("init", exits(4)) }, "init", "REASON_CONTAINER_LAUNCH_FAILED",
 			"service init exited with code 4 while the pod was starting: look at logs/init.log, and web depends on init: service_completed_successfully"},
@@ -223,6 +222,7 @@ func TestWhatUpFailsOf(t *testing.T) {
 				require.Equal(t, c.reason, op.Reason())
 				require.Equal(t, c.want, err.Error())
 				require.Equal(t, c.service, op.Service)
+				require.Equal(t, strings.Contains(c.want, "service web exited with code 137"), op.Killed)
 			})
 		})
 	}

@@ -23,6 +23,7 @@ type memory struct {
 
 	mu     sync.Mutex
 	closed bool
+	late   func() // begins the watch where the engine has yet to make the cgroup
 	watch  *cgroup.OOMWatch
 	file   oom.File
 	limits map[string]uint64 // of containers, in bytes
@@ -37,9 +38,31 @@ func newMemory(f files, log logrus.FieldLogger) *memory {
 	return &memory{dir: f.dir, name: name, log: log, limits: map[string]uint64{}, file: oom.File{Containers: map[string]string{}, Kills: []oom.Kill{}}}
 }
 
-// begin watches the containers that will be put under parent. Where that can't be, nothing is claimed about memory.
-func (m *memory) begin(host *cgroup.Host, parent string) {
-	watch, err := host.WatchOOM(parent, m.killed, func(err error) {
+// begin watches the containers that will be put under a cgroup: as soon as the engine has made it, where that is left to the engine.
+func (m *memory) begin(host *cgroup.Host, at parent) {
+	if !at.absent {
+		m.listen(host, at.Path)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.late = func() { m.listen(host, at.Path) }
+}
+
+// started is called when a container was started, and its cgroup made. What was killed in it before is told, too.
+func (m *memory) started() {
+	m.mu.Lock()
+	listen := m.late
+	m.late = nil
+	m.mu.Unlock()
+	if listen != nil {
+		listen()
+	}
+}
+
+// listen begins the watch. Where that can't be, nothing is claimed about memory.
+func (m *memory) listen(host *cgroup.Host, path string) {
+	watch, err := host.WatchOOM(path, m.killed, func(err error) {
 		m.log.WithError(err).Warn("What the kernel kills in a container for want of memory is not noticed.")
 	})
 	if err != nil {
@@ -69,7 +92,7 @@ func (m *memory) closeAfter(done <-chan struct{}) {
 	}
 }
 
-// gateway notes which container is whose: before its start, so that no kill is without a name.
+// gateway notes which container is whose, before its start, so that no kill is without a name; and when the first was started.
 func (m *memory) gateway(g engine.Gateway) engine.Gateway { return &namingGateway{g, m} }
 
 type namingGateway struct {
@@ -83,6 +106,14 @@ func (g *namingGateway) Create(ctx context.Context, spec *engine.ContainerSpec) 
 		g.memory.created(id, spec)
 	}
 	return id, err
+}
+
+func (g *namingGateway) Start(ctx context.Context, id string) error {
+	err := g.Gateway.Start(ctx, id)
+	if err == nil {
+		g.memory.started()
+	}
+	return err
 }
 
 func (m *memory) created(id string, spec *engine.ContainerSpec) {
@@ -119,8 +150,8 @@ func (m *memory) killed(k cgroup.OOM) {
 }
 
 // evidence is what pod.Config asks for: a clause about a service that SIGKILL has ended, "" where the kernel is not known to
-// have killed it for want of memory.
-func (m *memory) evidence(service string) string {
+// have killed it for want of memory since then. An earlier kill, of a child that the service went on without, is not its end.
+func (m *memory) evidence(service string, since time.Time) string {
 	m.mu.Lock()
 	watch, services, limits := m.watch, maps.Clone(m.file.Containers), maps.Clone(m.limits)
 	m.mu.Unlock()
@@ -133,7 +164,7 @@ func (m *memory) evidence(service string) string {
 			continue
 		}
 		for _, name := range cgroup.ContainerNames(id) {
-			if k, known := watch.Of(name); known && k.At.After(last.At) {
+			if k, known := watch.Of(name); known && k.At.After(since) && k.At.After(last.At) {
 				last = k
 			}
 		}

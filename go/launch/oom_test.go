@@ -54,13 +54,15 @@ func TestKillsAreNamedAfterServices(t *testing.T) {
 		m.killed(cgroup.OOM{Name: "id2", Kills: 1, Level: cgroup.LevelOwn, Limit: 1 << 20, Usage: 1 << 20})
 	}
 	require.Len(t, m.file.Kills, mostKills)
-	require.Empty(t, m.evidence("web"), "nothing is watched")
+	require.Empty(t, m.evidence("web", time.Time{}), "nothing is watched")
 }
 
 type creating struct {
 	engine.Gateway
 	err error
 }
+
+func (c creating) Start(context.Context, string) error { return c.err }
 
 func (c creating) Create(_ context.Context, spec *engine.ContainerSpec) (string, error) {
 	return "id-" + spec.Service, c.err
@@ -81,14 +83,44 @@ func TestNothingIsClaimedWhereNothingCanBeWatched(t *testing.T) {
 	require.NoError(t, err)
 	log, said := test.NewNullLogger()
 	m := newMemory(files{pod: "pod.json"}, log)
-	m.begin(host, "/dce-test/there/is/no/such/cgroup")
+	m.begin(host, parent{Path: "/dce-test/there/is/no/such/cgroup"})
 	require.Contains(t, said.LastEntry().Message, "not noticed")
-	require.Empty(t, m.evidence("web"))
+	require.Empty(t, m.evidence("web", time.Time{}))
 	done := make(chan struct{})
 	close(done)
 	m.closeAfter(done)
 
 	// The pod ended while it was prepared: the watch ends at once.
-	m.begin(host, "/")
+	m.begin(host, parent{Path: "/"})
 	require.Nil(t, m.watch)
+}
+
+// The cgroup that the engine makes, for an executor without rights, is watched from the first start on.
+func TestACgroupThatTheEngineMakesIsWatched(t *testing.T) {
+	root, host := fakeHost(t, v2Mount, "0::/user.slice\n", v2Controllers)
+	log, said := test.NewNullLogger()
+	m := newMemory(files{dir: t.TempDir(), pod: "pod.json"}, log)
+	m.file.Containers = map[string]string{"id1": "web"}
+	m.begin(host, parent{Path: "/dce/c", absent: true})
+	require.Empty(t, said.AllEntries())
+	require.Error(t, m.gateway(creating{err: errors.New("no")}).Start(t.Context(), "id0"))
+	require.Nil(t, m.watch)
+
+	for file, content := range map[string]string{
+		"memory.events.local": "oom 0\noom_kill 0\n", "memory.events": "oom 1\noom_kill 1\n", "memory.max": "max", "memory.current": "0",
+		"id1/memory.events": "oom 1\noom_kill 1\n", "id1/memory.max": "33554432", "id1/memory.current": "33554432",
+	} {
+		file = filepath.Join(root, "cg/dce/c", file)
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
+	}
+	require.NoError(t, m.gateway(creating{}).Start(t.Context(), "id1"))
+	require.NotNil(t, m.watch)
+	require.Empty(t, said.AllEntries())
+	require.Equal(t, "the kernel killed it at its own limit of 32 MB, of which it used 32 MB", m.evidence("web", time.Now().Add(-time.Minute)))
+	require.Empty(t, m.evidence("web", time.Now().Add(time.Minute)), "that is not why it ended much later")
+	require.Empty(t, m.evidence("db", time.Time{}))
+	done := make(chan struct{})
+	close(done)
+	m.closeAfter(done)
 }

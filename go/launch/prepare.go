@@ -64,7 +64,7 @@ func (l *Launcher) prepare(ctx context.Context, o *order) (pod.Ready, error) {
 	}
 	o.report.classified(class)
 	logs := podlog.New(docker, o.report.files.logs, l.o.Stdout, o.log)
-	o.memory.begin(l.parents.host, at.Path)
+	o.memory.begin(l.parents.host, at)
 	up := &engine.Pod{
 		Gateway: o.memory.gateway(docker), Pause: loadPause, Log: o.log,
 		Patience: patience(cfg.Engine.LostTimeout), Cgroups: l.parents.host,

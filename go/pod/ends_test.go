@@ -58,16 +58,17 @@ func endOf(kind Kind, c engine.ContainerSpec, code int, memory bool) string {
 	if c.Init {
 		s.Phase, s.Up = PhaseStarting, false
 	}
-	if memory {
-		s, _ = next(s, RanOut{c.Name})
-	}
 	s, actions := next(s, Exited{Name: c.Name, ExitCode: code})
+	var end Stopped
+	if memory {
+		end.OutOfMemory = "the kernel killed it"
+	}
 	for _, a := range actions {
 		switch a.(type) {
 		case DoRestart:
 			return "started again"
 		case DoStop:
-			s, _ = next(s, Stopped{})
+			s, _ = next(s, end)
 			return fmt.Sprintf("`TASK_%s`, `%s`", s.Outcome.State, s.Outcome.Reason)
 		}
 	}

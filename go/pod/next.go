@@ -1,6 +1,7 @@
 package pod
 
 import (
+	"errors"
 	"time"
 
 	"github.com/dce-go/dce/go/engine"
@@ -62,7 +63,7 @@ func next(s State, e Event) (State, []Action) {
 	case InfraExited:
 		return fail(s, infraExited(e))
 	case LaunchFailed:
-		return fail(s, launchFailed(e))
+		return failLaunch(s, e)
 	case LaunchTimeout:
 		if !s.Phase.launching() {
 			return s, nil
@@ -157,6 +158,15 @@ func fail(s State, outcome Status) (State, []Action) {
 		return s, nil
 	}
 	return stop(s, outcome, nil)
+}
+
+// failLaunch may know of the end of a service before that itself was seen.
+func failLaunch(s State, e LaunchFailed) (State, []Action) {
+	s, actions := fail(s, launchFailed(e))
+	if op, ok := errors.AsType[*engine.OpError](e.Err); ok && len(actions) > 0 {
+		s.Killed = s.Killed || op.Killed
+	}
+	return s, actions
 }
 
 // kill stops a pod, or shortens the stop that is under way.

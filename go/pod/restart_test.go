@@ -160,8 +160,8 @@ func TestOutOfMemoryNeedsEvidence(t *testing.T) {
 		reason   Reason
 		evidence string
 	}{
-		{"the engine's hint and SIGKILL", []Event{RanOut{"web-1"}}, 137, Stopped{}, nil, ReasonMemory, "(the engine reported that"},
-		{"the hint comes late", nil, 137, Stopped{}, []Event{RanOut{"web-1"}}, ReasonMemory, "(the engine reported that"},
+		{"the engine's hint and SIGKILL", []Event{RanOut{"web-1"}}, 137, Stopped{}, nil, ReasonCommandFailed, ""},
+		{"the hint comes late", nil, 137, Stopped{}, []Event{RanOut{"web-1"}}, ReasonCommandFailed, ""},
 		{"SIGKILL alone", nil, 137, Stopped{}, nil, ReasonCommandFailed, ""},
 		{"the hint alone", []Event{RanOut{"web-1"}}, 1, Stopped{}, nil, ReasonCommandFailed, ""},
 		{"the hint for another", []Event{RanOut{"log-1"}}, 137, Stopped{}, nil, ReasonCommandFailed, ""},
@@ -177,8 +177,22 @@ func TestOutOfMemoryNeedsEvidence(t *testing.T) {
 			s, _ = next(s, c.stopped)
 			require.Equal(t, c.reason, s.Outcome.Reason)
 			require.Contains(t, s.Outcome.Message, c.evidence)
-			require.Equal(t, c.evidence != "", strings.Contains(s.Outcome.Message, "ran out of memory"))
+			require.Equal(t, c.evidence != "", strings.Contains(s.Outcome.Message, "It ran out of memory"))
+			require.Equal(t, strings.Contains(c.name, "the engine's hint and") || strings.Contains(c.name, "comes late"),
+				strings.Contains(s.Outcome.Message, "The Docker engine reported want of memory"))
 		})
+	}
+}
+
+// A bring-up that fails for a service that SIGKILL has ended asks for evidence, too, whichever of the two is heard of first.
+func TestOutOfMemoryWhileStarting(t *testing.T) {
+	for killed, want := range map[bool]Reason{true: ReasonMemory, false: ReasonLaunchFailed} {
+		s, actions := next(in(PhaseStarting, Rules{Kind: Service}), LaunchFailed{&engine.OpError{Service: "web", Killed: killed}})
+		require.IsType(t, DoStop{}, actions[0])
+		s, _ = next(s, LaunchFailed{&engine.OpError{Service: "log", Killed: true}}) // stopping already
+		s, _ = next(s, Stopped{OutOfMemory: "oom_kill went from 0 to 1"})
+		require.Equal(t, want, s.Outcome.Reason)
+		require.Equal(t, "web", s.Outcome.Service)
 	}
 }
 

@@ -31,9 +31,9 @@ type Config struct {
 	LaunchTimeout time.Duration // from launch to up; 0 is none
 	LostTimeout   time.Duration // how long the engine may be out of reach; 0 is for ever
 	MaxCompletion time.Duration // from launch to the end; 0 is for ever
-	// OutOfMemory looks for evidence that the kernel killed a service, which SIGKILL has ended, for want of memory: a clause for
-	// the status, empty where there is none. It is asked once the pod is stopped. Nil: the engine's hint alone counts.
-	OutOfMemory func(service string) string
+	// OutOfMemory looks for evidence that the kernel killed a service, which SIGKILL has ended, for want of memory since then: a
+	// clause for the status, empty where there is none. It is asked once the pod is stopped. Nil: there never is any.
+	OutOfMemory func(service string, since time.Time) string
 	// Changed is told of the state after each event that changed it, before anything is done about it, from one goroutine; it must
 	// not block. Nil for nobody.
 	Changed func(State)
@@ -52,6 +52,7 @@ type Ready struct {
 // Bounds for what follows the terminal update. What is left then is the reaper's.
 const (
 	catchUpTimeout = 200 * time.Millisecond // for what the watch has to tell when the pod is up
+	recentKill     = time.Minute            // before the end of the pod: a kill that a service has outlived for longer is not why it ended
 	tailTimeout    = 100 * time.Millisecond // for the last output of a service that failed
 	tailLines      = 3                      // how much of it goes into the status
 	drainTimeout   = 2 * time.Second
@@ -304,6 +305,7 @@ func (r *Runner) doStop(grace *time.Duration) {
 	}
 	r.deadline = engine.NewDeadline(time.Now().Add(total))
 	deadline, upEnded, culprit, killed := r.deadline, r.upEnded, r.state.Outcome.Service, r.state.Killed
+	since := time.Now().Add(-recentKill)
 	r.restarts.cancel()
 	go func() {
 		<-upEnded // it returns at once when cancelled; a start that is still under way must not land after the stop
@@ -317,7 +319,7 @@ func (r *Runner) doStop(grace *time.Duration) {
 			e.Tail = tail[max(0, len(tail)-tailLines):]
 		}
 		if killed && r.cfg.OutOfMemory != nil {
-			e.OutOfMemory = r.cfg.OutOfMemory(culprit)
+			e.OutOfMemory = r.cfg.OutOfMemory(culprit, since)
 		}
 		r.post(e)
 	}()

@@ -108,9 +108,13 @@ func healthReport(s State, m Member) Status {
 // atTheEnd adds to the outcome what an operator must know of the end.
 func atTheEnd(s State, e Stopped) Status {
 	st := s.Outcome
-	if why := outOfMemory(s, e); why != "" {
+	switch killed := s.Killed && st.State == Failed; {
+	case killed && e.OutOfMemory != "":
 		st.Reason = ReasonMemory
-		st.Message += fmt.Sprintf(" It ran out of memory (%s): give the task or services.%s.mem_limit more.", why, st.Service)
+		st.Message += fmt.Sprintf(" It ran out of memory (%s): give the task or services.%s.mem_limit more.", e.OutOfMemory, st.Service)
+	case killed && hinted(s):
+		st.Message += " The Docker engine reported want of memory, which it does of every container below a cgroup that ran out; that the kernel " +
+			"killed this one for it is not known: look at dmesg on the host."
 	}
 	if len(e.Tail) > 0 {
 		st.Message += fmt.Sprintf(" Its last output: %q.", strings.Join(e.Tail, "\n"))
@@ -127,21 +131,15 @@ func atTheEnd(s State, e Stopped) Status {
 	return st
 }
 
-// outOfMemory is the evidence that the service that failed the pod was killed for want of memory, as a clause. SIGKILL alone is
-// none, and neither is the engine's event alone, which all containers below a cgroup get that ran out.
-func outOfMemory(s State, e Stopped) string {
-	switch {
-	case !s.Killed || s.Outcome.State != Failed:
-		return ""
-	case e.OutOfMemory != "":
-		return e.OutOfMemory
-	}
+// hinted says whether the engine reported the service that failed the pod out of memory. That proves nothing, also beside SIGKILL:
+// the report may be about a limit above, or about a child of the service long ago, and the signal anybody's.
+func hinted(s State) bool {
 	for _, m := range s.Members {
 		if m.Service == s.Outcome.Service && m.OOM {
-			return "the engine reported that, and it was killed"
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // killedCode is the exit code of what SIGKILL ended.
