@@ -59,7 +59,7 @@ func agentWorkDir(proc string) string {
 	if !filepath.IsAbs(dir) {
 		return ""
 	}
-	return dir
+	return strings.TrimSuffix(dir, "/") // as in the path of a sandbox (Mesos: 3rdparty/stout/include/stout/path.hpp, join)
 }
 
 func (s *census) scopeName() string {

@@ -97,6 +97,7 @@ func (c *Core) keepAlive(what string, loop func() error) error {
 		err := guard.Call(loop)
 		c.report(what, err)
 		c.pause(time.Second)
+		poke(c.ledger.dirty) // what it was about to write is still to be written
 	}
 	return nil
 }

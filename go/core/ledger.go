@@ -89,12 +89,21 @@ func poke(c chan struct{}) {
 	}
 }
 
+// maxExecutors bounds how many executors are remembered one by one, and so the journal, however long an engine is away. Those beyond
+// are found where everything is compared.
+const maxExecutors = 4096
+
 // removed takes an executor over. A second removal of one id moves the time on.
 func (l *ledger) removed(e removedExecutor) int {
 	return l.change(func() {
 		key := [2]string{e.Framework, e.Executor}
-		if had, ok := l.executors[key]; ok && had.At.After(e.At) {
+		had, known := l.executors[key]
+		switch {
+		case known && had.At.After(e.At):
 			e.At = had.At
+		case !known && len(l.executors) >= maxExecutors:
+			l.compare = e.At
+			return
 		}
 		l.executors[key] = e
 	})
@@ -192,6 +201,7 @@ func (l *ledger) postpone(container string, err error) {
 	waiters := d.waiters
 	d.waiters = nil
 	l.mu.Unlock()
+	poke(l.wake) // the engine may have come back before this was taken back
 	for _, tell := range waiters {
 		tell(err)
 	}

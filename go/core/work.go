@@ -122,6 +122,7 @@ func (c *Core) search(s search) error {
 	if err != nil {
 		return err
 	}
+	ctx = c.ctx // each question that follows has a limit of its own, so that those which hang hold up nobody but themselves
 	by := seen.ByExecutor()
 	var found, waiting []removedExecutor
 	var doubted reaper.Live // what may live, for those whom the agent has not told in this life

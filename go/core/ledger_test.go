@@ -1,0 +1,122 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/engine/enginetest"
+)
+
+// However long an engine is away, so many executors are remembered and no more; of the rest it is known that there are some.
+func TestRemovedExecutorsAreBounded(t *testing.T) {
+	var l ledger
+	l.open()
+	now := time.Now()
+	for i := range maxExecutors {
+		l.removed(removedExecutor{Framework: "f", Executor: fmt.Sprint(i), At: now})
+	}
+	require.False(t, l.lookFor(now, true).compare)
+	l.removed(removedExecutor{Framework: "f", Executor: "one more", At: now})
+	require.Equal(t, maxExecutors, l.size())
+	require.True(t, l.lookFor(now, true).compare, "it is found among everything")
+	later := now.Add(time.Second)
+	l.removed(removedExecutor{Framework: "f", Executor: "0", At: later})
+	require.Equal(t, later, l.executors[[2]string{"f", "0"}].At, "one that is known is none more")
+}
+
+// An engine may come back before the last of those is taken back that could not reach it: that one, too, is tried again then.
+func TestAPostponedRunWakes(t *testing.T) {
+	var l ledger
+	l.open()
+	told := 0
+	l.owe(debt{Container: "c1"}, func(error) { told++ })
+	due, _ := l.begin(time.Now(), func(*debt) bool { return true }, 1)
+	require.Len(t, due, 1)
+	<-l.wake
+	l.postpone("c1", errors.New("no engine"))
+	require.Equal(t, 1, told)
+	require.Len(t, l.wake, 1)
+}
+
+// A fault in the journal's own goroutine loses nothing, also where nothing changes afterwards.
+func TestTheJournalIsWrittenAfterAFault(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, enginetest.Always)
+	s.fake.Fail(engine.MethodInfo, errdefs.ErrUnavailable, enginetest.Always)
+	require.Equal(t, Unavailable, s.do("cleanup", `{"container":"c1"}`).status)
+	var hits atomic.Int64
+	f := func(at string) {
+		if at == "journal" && hits.Add(1) == 1 {
+			panic("injected")
+		}
+	}
+	s.inject.Store(&f)
+	s.ok("hook.removed", fmt.Sprintf(`{"framework":"f","executor":"the last","at_ns":%d}`, time.Now().UnixNano()))
+	text, err := os.ReadFile(s.journal.path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"executor":"the last"`)
+}
+
+// TestInspectionsThatHangHoldUpNobody: together they take longer than a look may.
+func TestInspectionsThatHangHoldUpNobody(t *testing.T) {
+	t.Parallel() // it mostly waits
+	s := newStage(t)
+	s.Close()
+	hung := int(lookPatience/(2*time.Second)) + 1
+	for i := range hung {
+		s.pod(fmt.Sprintf("hangs-%d", i), "hangs-"+fmt.Sprint(i))
+	}
+	s.pod("dead", "z")
+	list, err := s.fake.List(t.Context())
+	require.NoError(t, err)
+	stuck := map[string]bool{}
+	for _, c := range list {
+		stuck[c.ID] = strings.Contains(c.Labels["io.dce.executor"], "hangs")
+	}
+	c, err := Open(s.config("grace", "1hrs"), Options{Log: io.Discard, Connect: func(context.Context) (engine.Gateway, error) {
+		return engine.Intercept(s.fake, func(ctx context.Context, call engine.Call, next func(context.Context) error) error {
+			if call.Method == engine.MethodInspect && stuck[call.Target] {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return next(ctx)
+		}), nil
+	}})
+	require.NoError(t, err)
+	s.Core = c
+	defer c.Close()
+	s.isolated()
+	all := search{executors: []removedExecutor{{Framework: "f", Executor: "z", At: time.Now().Add(time.Second)}}}
+	for i := range hung {
+		all.executors = append(all.executors, removedExecutor{Framework: "f", Executor: fmt.Sprintf("hangs-%d", i), At: time.Now().Add(time.Second)})
+	}
+	require.NoError(t, c.search(all))
+	s.eventually("the one that does not hang goes", func() bool { return s.left() == hung })
+}
+
+// The scope is what the path of a sandbox begins with, which has no slash too many.
+func TestAgentsWorkDir(t *testing.T) {
+	proc := t.TempDir()
+	line := filepath.Join(proc, "self", "cmdline")
+	require.NoError(t, os.Mkdir(filepath.Dir(line), 0o755))
+	for given, want := range map[string]string{
+		"--work_dir=/var/lib/mesos": "/var/lib/mesos", "--work_dir=/var/lib/mesos/": "/var/lib/mesos", "--work_dir=file:///x": "", "--port=1": "/env",
+	} {
+		t.Setenv("MESOS_WORK_DIR", "/env/")
+		require.NoError(t, os.WriteFile(line, []byte("mesos-agent\x00"+given+"\x00--x"), 0o644))
+		require.Equal(t, want, agentWorkDir(proc), given)
+	}
+}
