@@ -85,7 +85,7 @@ func buildCore(t testing.TB, name string, flags ...string) string {
 
 // panics are the points at which a core with faults panics once: the operations, and what works in the background.
 var panics = []struct{ name, points string }{
-	{"attach", "attach,attach"}, {"prepare", "prepare"}, {"update", "update"}, {"usage", "usage"}, {"cleanup", "cleanup"}, {"hook", "hook.removed"},
+	{"attach", "attach,attach"}, {"prepare", "prepare"}, {"update", "update"}, {"usage", "usage"}, {"attribute", "attribute"}, {"cleanup", "cleanup"}, {"hook", "hook.removed"},
 	{"recover", "recover"}, {"metrics", "metrics"}, {"submit", "submit"}, {"background", "work,search,sweep,look,journal"},
 }
 
