@@ -162,10 +162,14 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  *     Compare everything now, and not only at the next interval. Ends when that was started.
  *
  * metrics       {}  ->  {"containers_reaped": n, "orphans_found": n, "reap_failures": n, "core_panics": n,
- *                "queue_length": n, "engine_up": 0 | 1, "hierarchy_enforced": 0 | 1}
- *     From memory. The first four only grow. queue_length is the number of executors and containers whose clean-up has
- *     not ended; engine_up tells of the last call to the engine; hierarchy_enforced is 1 where cgroups_root was
- *     verified to be hierarchical (always so on cgroup v2).
+ *                "queue_length": n, "engine_up": 0 | 1, "hierarchy_enforced": 0 | 1, "pods": n, "pods_cpu_seconds": x,
+ *                "pods_throttled_seconds": x, "pods_memory_bytes": n, "pods_cache_bytes": n, "pods_pids": n,
+ *                "pods_block_bytes": n, "pods_network_bytes": n}
+ *     From memory, but for those of pods, which are read from their cgroups at most once a second. The first four only
+ *     grow. queue_length is the number of executors and containers whose clean-up has not ended; engine_up tells of the
+ *     last call to the engine; hierarchy_enforced is 1 where cgroups_root was verified to be hierarchical (always so on
+ *     cgroup v2). What pods use is the sum of those that live: memory without the page cache, which is apart, and
+ *     bytes of block devices and networks of both directions.
  *
  * ID, STATE and CONFIG are messages of Mesos in JSON, by the names in its .proto and as stout's JSON::protobuf has
  * them: mesos.ContainerID, mesos.slave.ContainerState and mesos.slave.ContainerConfig. Versions of Mesos differ: what

@@ -2,10 +2,11 @@ package core
 
 import "sync/atomic"
 
-// metrics are counted where things happen and read from memory.
+// metrics are counted where things happen and read from memory, but for what pods use.
 type metrics struct {
 	reaped, orphans, failures, panics atomic.Int64
 	engineUp, hierarchy               atomic.Bool
+	used                              readUsage
 }
 
 // Metrics is the output of the operation of that name.
@@ -17,12 +18,13 @@ type Metrics struct {
 	Owed              int   `json:"queue_length"`
 	EngineUp          int   `json:"engine_up"`
 	HierarchyEnforced int   `json:"hierarchy_enforced"`
+	podMetrics
 }
 
 func (c *Core) snapshot() Metrics {
 	m := &c.metrics
 	return Metrics{m.reaped.Load(), m.orphans.Load(), m.failures.Load(), m.panics.Load(), c.ledger.size(),
-		number(m.engineUp.Load()), number(m.hierarchy.Load())}
+		number(m.engineUp.Load()), number(m.hierarchy.Load()), c.podsUse()}
 }
 
 func number(b bool) int {

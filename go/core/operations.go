@@ -251,7 +251,7 @@ type containerOnly struct {
 
 func (in containerOnly) check() error { return needed("container", in.Container) }
 
-// usage has nothing to add where the pod is below the task's own cgroup, which the agent measures.
+// usage adds the network alone where the pod is below the task's own cgroup, which the agent measures.
 func (c *Core) usage(_ context.Context, in containerOnly) (any, error) {
 	return c.measure(in.Container)
 }

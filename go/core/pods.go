@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/oom"
 	"github.com/dce-go/dce/go/tree"
 )
 
@@ -159,6 +160,7 @@ type statistics struct {
 	MemCache      uint64  `json:"mem_cache_bytes"`
 	MemFile       uint64  `json:"mem_file_bytes"`
 	MemSwap       uint64  `json:"mem_swap_bytes"`
+	networkStatistics
 }
 
 // statisticsOf puts what a cgroup uses into Mesos' fields (Mesos: src/slave/containerizer/mesos/isolators/cgroups/subsystems/
@@ -185,11 +187,19 @@ func statisticsOf(u cgroup.Usage, processes int) statistics {
 
 func count(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 
-// measure is what the tree of a container uses; nothing where it has none, because the agent then measures its own cgroup.
+// measure is what the tree of a container uses. Where it has none the agent measures its own cgroup, and not what passed the pod's
+// network, which is not the executor's.
 func (c *Core) measure(container string) (any, error) {
 	t, there, err := tree.Find(c.host, container)
-	if err != nil || !there {
+	if err != nil {
 		return nothing{}, err
+	}
+	var services map[string]string
+	if sandbox := c.census.of(container).sandbox; sandbox != "" {
+		services, _ = oom.Containers(sandbox)
+	}
+	if !there {
+		return c.network(c.roots[0]+"/"+container, services), nil
 	}
 	u, err := c.host.Usage(t.Path)
 	if err != nil {
@@ -199,5 +209,7 @@ func (c *Core) measure(container string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what the pod uses can't be told: %w", err)
 	}
-	return statisticsOf(u, processes), nil
+	out := statisticsOf(u, processes)
+	out.networkStatistics = c.network(t.Path, services)
+	return out, nil
 }

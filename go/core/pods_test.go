@@ -126,7 +126,7 @@ func TestTheModuleKeepsATree(t *testing.T) {
 	require.False(t, there)
 	got, err = s.usage(t.Context(), containerOnly{container})
 	require.NoError(t, err)
-	require.Equal(t, nothing{}, got)
+	require.Equal(t, networkStatistics{}, got)
 	_, err = s.update(t.Context(), updateInput{Container: container, Requests: cpusAnd(1, 1)})
 	require.NoError(t, err, "a container without a tree is the agent's to limit")
 }

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::NiceMock;
 
 const char kMetrics[] = R"({"containers_reaped":3,"orphans_found":2,"reap_failures":1,"core_panics":4,"queue_length":5,
-                            "engine_up":1,"hierarchy_enforced":0})";
+                            "engine_up":1,"hierarchy_enforced":0,"pods":6,"pods_memory_bytes":8589934592})";
 
 struct SessionTest : testing::Test {
   SessionTest() { ON_CALL(*core, submit(_, _, _, _)).WillByDefault(ends(DCE_OK, "{}")); }
@@ -138,7 +138,9 @@ TEST_F(SessionTest, ShowsTheMetricsAndRemovesThem) {
   EXPECT_EQ(0, metrics.at("dce/hierarchy_enforced"));
   EXPECT_EQ(5, metrics.at("dce/queue_length"));
   EXPECT_GT(metrics.at("dce/hook_us"), 0);
-  EXPECT_EQ(8u, metrics.size());
+  EXPECT_EQ(6, metrics.at("dce/pods"));
+  EXPECT_EQ(8589934592.0, metrics.at("dce/pods_memory_bytes"));
+  EXPECT_EQ(10u, metrics.size());
   session.reset();
   EXPECT_TRUE(process::metrics::snapshot(Seconds(5)).empty());
 }

@@ -1,0 +1,139 @@
+package core
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/oom"
+	"github.com/dce-go/dce/go/tree"
+)
+
+// podMetrics are what all pods of this agent that live use together. Those of one are in its statistics, by service in `dce ps`.
+type podMetrics struct {
+	Pods             int     `json:"pods"`
+	CPUSeconds       float64 `json:"pods_cpu_seconds"` // of those that live now, so that it falls when one ends
+	ThrottledSeconds float64 `json:"pods_throttled_seconds"`
+	MemoryBytes      uint64  `json:"pods_memory_bytes"` // without the page cache
+	CacheBytes       uint64  `json:"pods_cache_bytes"`
+	Pids             uint64  `json:"pods_pids"`
+	BlockBytes       uint64  `json:"pods_block_bytes"`   // read and written
+	NetworkBytes     uint64  `json:"pods_network_bytes"` // received and sent
+}
+
+// freshUsage is how long what was read of the pods serves: a snapshot of an agent's metrics asks for each of them alone.
+const freshUsage = time.Second
+
+// readUsage is what was read last.
+type readUsage struct {
+	mu   sync.Mutex
+	at   time.Time
+	last podMetrics
+}
+
+// podsUse reads what the pods use. What can't be read, or ends meanwhile, uses nothing.
+func (c *Core) podsUse() podMetrics {
+	read := &c.metrics.used
+	read.mu.Lock()
+	defer read.mu.Unlock()
+	if time.Since(read.at) < freshUsage {
+		return read.last
+	}
+	var sum podMetrics
+	for container, sandbox := range c.census.ours() {
+		services, _ := oom.Containers(sandbox)
+		if len(services) == 0 { // no pod (yet): only our executor notes containers
+			continue
+		}
+		path := c.roots[0] + "/" + container
+		if t, there, err := tree.Find(c.host, container); err == nil && there {
+			path = t.Path
+		}
+		if u, err := c.host.Usage(path); err == nil {
+			sum.add(u, c.network(path, services))
+		}
+	}
+	read.last, read.at = sum, time.Now()
+	return sum
+}
+
+func (m *podMetrics) add(u cgroup.Usage, n networkStatistics) {
+	m.Pods++
+	if u.CPU != nil {
+		m.CPUSeconds += u.CPU.Time.Seconds()
+		m.ThrottledSeconds += u.CPU.ThrottledTime.Seconds()
+	}
+	if u.Memory != nil {
+		m.MemoryBytes += u.Memory.Usage - min(u.Memory.Cache, u.Memory.Usage)
+		m.CacheBytes += u.Memory.Cache
+	}
+	if u.Pids != nil {
+		m.Pids += u.Pids.Now
+	}
+	if u.IO != nil {
+		m.BlockBytes += u.IO.ReadBytes + u.IO.WriteBytes
+	}
+	m.NetworkBytes += n.ReceivedBytes + n.SentBytes
+}
+
+// ours are the sandboxes of the containers that live and may have a pod.
+func (s *census) ours() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string]string{}
+	for id, k := range s.live {
+		if !k.foreign && k.sandbox != "" {
+			out[id] = k.sandbox
+		}
+	}
+	return out
+}
+
+// networkStatistics are fields of mesos.ResourceStatistics, like statistics.
+type networkStatistics struct {
+	ReceivedBytes   uint64 `json:"net_rx_bytes,omitempty"`
+	ReceivedPackets uint64 `json:"net_rx_packets,omitempty"`
+	ReceiveErrors   uint64 `json:"net_rx_errors,omitempty"`
+	ReceiveDropped  uint64 `json:"net_rx_dropped,omitempty"`
+	SentBytes       uint64 `json:"net_tx_bytes,omitempty"`
+	SentPackets     uint64 `json:"net_tx_packets,omitempty"`
+	SendErrors      uint64 `json:"net_tx_errors,omitempty"`
+	SendDropped     uint64 `json:"net_tx_dropped,omitempty"`
+}
+
+// network is what passed the interfaces that a pod shares, whose container is infra; nothing where it has none, or the host's.
+func (c *Core) network(path string, services map[string]string) (out networkStatistics) {
+	for id, service := range services {
+		if service != labels.RoleInfra || id == "" {
+			continue
+		}
+		for _, name := range cgroup.ContainerNames(id) {
+			pids, err := c.host.Procs(path + "/" + name)
+			if err != nil || len(pids) == 0 || c.onTheHost(pids[0]) {
+				continue
+			}
+			interfaces, _ := c.host.Network(pids[0])
+			for _, i := range interfaces {
+				out.ReceivedBytes, out.ReceivedPackets = out.ReceivedBytes+i.ReceivedBytes, out.ReceivedPackets+i.ReceivedPackets
+				out.ReceiveErrors, out.ReceiveDropped = out.ReceiveErrors+i.ReceiveErrors, out.ReceiveDropped+i.ReceiveDropped
+				out.SentBytes, out.SentPackets = out.SentBytes+i.SentBytes, out.SentPackets+i.SentPackets
+				out.SendErrors, out.SendDropped = out.SendErrors+i.SendErrors, out.SendDropped+i.SendDropped
+			}
+		}
+	}
+	return out
+}
+
+// onTheHost says whether a process has the network namespace of this one.
+func (c *Core) onTheHost(pid int) bool {
+	own, err := os.Readlink(filepath.Join(c.proc, "self", "ns", "net"))
+	if err != nil {
+		return false
+	}
+	other, err := os.Readlink(filepath.Join(c.proc, strconv.Itoa(pid), "ns", "net"))
+	return err == nil && other == own
+}
