@@ -111,9 +111,9 @@ Option<mesos::Labels> Session::attribution(const std::string& framework, const s
 
 void Session::addMetrics() {
   for (const std::string key :
-       {"containers_reaped", "orphans_found", "reap_failures", "queue_length", "engine_up", "hierarchy_enforced", "core_panics",
-        "pods", "pods_cpu_seconds", "pods_throttled_seconds", "pods_memory_bytes", "pods_cache_bytes", "pods_pids",
-        "pods_block_bytes", "pods_network_bytes"}) {
+       {"containers_reaped", "orphans_found", "reap_failures", "queue_length", "engine_up", "hierarchy_enforced",
+        "core_panics", "pods", "pods_cpu_seconds", "pods_throttled_seconds", "pods_memory_bytes", "pods_cache_bytes",
+        "pods_pids", "pods_block_bytes", "pods_network_bytes"}) {
     // A snapshot may be under way when the session ends.
     gauges_.emplace_back("dce/" + key, [weak = weak_from_this(), key]() -> Future<double> {
       const auto self = weak.lock();
