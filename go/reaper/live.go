@@ -17,6 +17,7 @@ import (
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/labels"
 )
 
 // files bounds how many goroutines of this process work on files at a time: each may cost a thread, and a guest in an agent's
@@ -113,9 +114,16 @@ func LiveRuns(ctx context.Context, proc string, host *cgroup.Host, m Match, seen
 			live[run.Container] = true
 		}
 	}
+	var bearers []map[string]string
 	for _, t := range seen.things() {
-		run := t.run()
-		if live[run] || !m.fits(t.labels) {
+		bearers = append(bearers, t.labels)
+	}
+	for _, t := range seen.Trees {
+		bearers = append(bearers, owned(t))
+	}
+	for _, l := range bearers {
+		run := l[labels.Container]
+		if live[run] || !m.fits(l) {
 			continue
 		}
 		for _, own := range m.groups(run, seen.Cgroups) {

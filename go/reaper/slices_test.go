@@ -52,15 +52,22 @@ run c-1
 	}
 }
 
-// A sweep has systemd forget the slice of a run, also where the agent keeps cgroups of its own.
-func TestSweepRemovesSlices(t *testing.T) {
-	root := t.TempDir()
+// unified is a host with cgroup v2 below root, of files.
+func unified(t *testing.T, root string) *cgroup.Host {
+	t.Helper()
 	for file, content := range map[string]string{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
 	}
 	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
 	require.NoError(t, err)
+	return host
+}
+
+// A sweep has systemd forget the slice of a run, also where the agent keeps cgroups of its own.
+func TestSweepRemovesSlices(t *testing.T) {
+	root := t.TempDir()
+	host := unified(t, root)
 	bus := bustest.Start(t)
 	bus.Behave(bustest.Behaviour{OnStart: func(unit string) {
 		require.NoError(t, os.MkdirAll(filepath.Join(root, "cg/dce.slice", unit), 0o755))
@@ -118,4 +125,22 @@ func TestSweepOfATreeAlone(t *testing.T) {
 	there, err := host.Exists(lost.Path)
 	require.NoError(t, err)
 	require.False(t, there)
+}
+
+// An agent's isolator has made the tree of a run whose executor has yet to come: its launcher's helper is in the run's cgroup.
+func TestATreeLivesWithTheCgroupOfItsRun(t *testing.T) {
+	root := t.TempDir()
+	host := unified(t, root)
+	for _, one := range []struct{ run, processes string }{{"c1", "42\n"}, {"c2", ""}} {
+		dir := filepath.Join(root, "cg/mesos", one.run)
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(one.processes), 0o644))
+	}
+	seen := Observed{Cgroups: []string{"/dce/c1", "/dce/c2", "/mesos/c1", "/mesos/c2"}}
+	for _, run := range []string{"c1", "c2"} {
+		seen.Trees = append(seen.Trees, tree.Claimed{Path: "/dce/" + run, Owner: tree.Owner{Scope: "/s", Framework: "f", Executor: "e", Container: run}})
+	}
+	live, err := LiveRuns(t.Context(), t.TempDir(), host, Match{Scope: "/s", CgroupRoots: []string{"/mesos", "/dce"}}, seen)
+	require.NoError(t, err)
+	require.Equal(t, Live{"c1": true}, live)
 }

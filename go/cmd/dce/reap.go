@@ -28,7 +28,8 @@ Nothing is touched either that is not proved to be a pod's by its labels, its
 name and its cgroup; it is listed with the reason.
 
 Agents of one host are told apart by their --work_dir. Where pods of several are
-on this host, --work-dir or --all says whose to look at.
+on this host, --work-dir or --all says whose to look at. Where an agent has
+cgroups alone, and nothing on the engine, only --work-dir finds them.
 
 Exit code: 0 when nothing is left that could go; 1 when something could not be
 seen or removed; 2 for bad input; 3 when the executor of --executor lives.`
@@ -86,6 +87,9 @@ func (f *reapFlags) check() error {
 		return badInput("--work-dir %s is not an absolute path; give the agent's --work_dir as it has it", f.workDir)
 	case f.age < 0 || f.grace < 0 || f.timeout <= 0:
 		return badInput("--age, --grace and --timeout take times such as 10s, not negative ones, and --timeout not 0")
+	}
+	if f.workDir != "/" {
+		f.workDir = strings.TrimSuffix(f.workDir, "/") // which a sandbox's path does not have
 	}
 	for i, root := range f.roots {
 		var err error
