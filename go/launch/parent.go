@@ -83,8 +83,8 @@ func (p *parents) take(ctx context.Context, fromModule, driver string, id labels
 	} else if at.limited {
 		at.quota = quotaOf(p.host, at.Path)
 	}
-	if at.ours && !again {
-		p.used[at.Path] = at // what was made is removed also where its limits could not be written
+	if !again {
+		p.used[at.Path] = at // what is made is removed also where its limits can't be written
 	}
 	unbound, err = asUnbound(p.limit(ctx, at, limits, again, beyond))
 	if err != nil {

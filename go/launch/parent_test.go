@@ -135,6 +135,17 @@ func TestAHalfMadeTreeIsRemoved(t *testing.T) {
 	require.DirExists(t, filepath.Join(root, "cg/dce/c"))
 	require.NoError(t, p.remove(t.Context()))
 	require.NoDirExists(t, filepath.Join(root, "cg/dce/c"))
+
+	// What was added to the task's own likewise.
+	v1 := "30 1 0:30 / /cg/memory rw - cgroup cgroup rw,memory\n31 1 0:31 / /cg/pids rw - cgroup cgroup rw,pids\n"
+	root, host = fakeHost(t, v1, "2:memory:/mesos/c\n1:pids:/\n", map[string]string{"cg/memory/mesos/c/cgroup.procs": "", "cg/pids/cgroup.procs": ""})
+	p = &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
+	_, _, err = p.take(t.Context(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "c"}, tree.Limits{Pids: 10}, tree.Pids)
+	require.ErrorAs(t, err, &limit)
+	require.DirExists(t, filepath.Join(root, "cg/pids/mesos/c"))
+	require.NoError(t, p.remove(t.Context()))
+	require.NoDirExists(t, filepath.Join(root, "cg/pids/mesos/c"))
+	require.DirExists(t, filepath.Join(root, "cg/memory/mesos/c"), "the agent's")
 }
 
 // What the module wrote stays; what it can't know is added.
