@@ -51,17 +51,29 @@ func cgroupDriver(f Facts) Finding {
 	switch driver := f.Engine.Value.CgroupDriver; {
 	case driver == cgroup.DriverCgroupfs && unified:
 		return ok("cgroupfs: a pod goes below %s, beside the agent's %s", tree.Root, f.Asked.CgroupsRoot)
+	case driver == cgroup.DriverCgroupfs && f.limitsNoMemory():
+		return ok("cgroupfs: a pod goes below %s, because the agent's --isolation has no cgroups/mem; only the module's isolator tells the agent what the pod uses", tree.Root)
 	case driver == cgroup.DriverCgroupfs:
 		return ok("cgroupfs: a pod goes below %s, into its task's cgroup", f.Asked.CgroupsRoot)
 	case driver == cgroup.DriverSystemd && f.Systemd.Err != nil:
 		return fail(fix, "systemd, which takes only slices as the parent of containers, and no systemd answers here to make one: %v", f.Systemd.Err)
 	case driver == cgroup.DriverSystemd && !unified:
-		return ok("systemd (%s here): a pod goes below %s and not %s, so that the agent's own figures of the task leave it out", f.Systemd.Value, tree.SliceRoot, f.Asked.CgroupsRoot)
+		return ok("systemd (%s here): a pod goes below %s and not %s; only the module's isolator tells the agent what it uses", f.Systemd.Value, tree.SliceRoot, f.Asked.CgroupsRoot)
 	case driver == cgroup.DriverSystemd:
 		return ok("systemd (%s here): a pod goes below %s", f.Systemd.Value, tree.SliceRoot)
 	default:
 		return fail(fix+", and as root", "%q, with which containers have no cgroup that binds them", driver)
 	}
+}
+
+// limitsNoMemory says whether the agent is known to give its executors no memory cgroup (src/slave/containerizer/mesos/containerizer.cpp,
+// create: "cgroups" and "cgroups/all" stand for more).
+func (f Facts) limitsNoMemory() bool {
+	a := f.agent()
+	if a == nil || a.Partly && a.Flags["isolation"] == "" {
+		return false
+	}
+	return !slices.ContainsFunc([]string{"cgroups/mem", "cgroups/all", "cgroups"}, func(name string) bool { return listed(a.Flags["isolation"], name) })
 }
 
 // controllers are what binds and measures pods. Without memory none is launched.

@@ -142,6 +142,9 @@ var wrongs = []wrong{
 		f.Engine.Value.CgroupDriver, f.Cgroups.Value.Version = "systemd", cgroup.V2
 	}, OK, "below /dce.slice"},
 	{"cgroup-driver", func(f *Facts) { f.Cgroups.Value.Version = cgroup.V2 }, OK, "/dce, beside the agent's /mesos"},
+	{"cgroup-driver", func(f *Facts) { f.Agents.Value[0].Flags["isolation"] = "posix/cpu,posix/mem" }, OK, "below /dce,|no cgroups/mem"},
+	{"cgroup-driver", func(f *Facts) { f.Agents.Value[0].Flags["isolation"] = "cgroups/all" }, OK, "below /mesos,"},
+	{"cgroup-driver", func(f *Facts) { f.Agents.Value = nil }, OK, "below /mesos,"},
 	{"cgroup-driver", func(f *Facts) { f.Engine.Value.CgroupDriver = "none" }, Fail, `"none"|cgroupfs`},
 	{"cgroup-driver", func(f *Facts) { f.Engine.Err = errSilent }, Unknown, "see engine"},
 
