@@ -1,6 +1,7 @@
 package oom
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -62,4 +63,29 @@ func TestContainersOfASandbox(t *testing.T) {
 	}
 	_, err = Containers(filepath.Join(dir, "nowhere"))
 	require.Error(t, err)
+}
+
+// However many files a container puts there, and however large, little is read; those of the executor's first pod are.
+func TestReadingASandboxIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, size int) {
+		content := `{"containers":{"` + name + `":"web"}}`
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content+strings.Repeat(" ", size-len(content))), 0o644))
+	}
+	for i := range 2 * maxFiles {
+		put(fmt.Sprintf("oom-%d.json", i), 1<<10)
+	}
+	put(FileName, 1<<10)
+	got, err := Containers(dir)
+	require.ErrorContains(t, err, dir+" has more files than are looked at")
+	require.Len(t, got, maxFiles)
+	require.Contains(t, got, FileName)
+
+	dir = t.TempDir()
+	for i := range 10 {
+		put(fmt.Sprintf("oom-%d.json", i), maxFile)
+	}
+	got, err = Containers(dir)
+	require.ErrorContains(t, err, "it is too large: of one such file 128 kB are read")
+	require.Len(t, got, maxAll/maxFile)
 }
