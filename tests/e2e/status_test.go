@@ -152,6 +152,16 @@ services:
   web: {image: dce-test/busybox, command: [sh, -c, "sleep 0.3; echo too early; exit 5"]}
   slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
 `, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 5", "too early"}, 5},
+		{"out of memory while starting", `
+services:
+  web: {image: dce-test/busybox, command: [sh, -c, "sleep 0.3; head -c 60m /dev/zero | tail -c 60m"], mem_limit: 20m, memswap_limit: 20m}
+  slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
+`, mesos.REASON_CONTAINER_LIMITATION_MEMORY, []string{"ervice web exited with code 137", "at its own limit of 20 MB", "services.web.mem_limit"}, 137},
+		{"killed while starting, but not for want of memory", `
+services:
+  web: {image: dce-test/busybox, init: true, command: [sh, -c, "sleep 0.3; kill -KILL $$$$"]}
+  slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
+`, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 137"}, 137},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := launch(t, app{files: map[string]string{"compose.yaml": c.file}})
