@@ -105,24 +105,27 @@ type networkStatistics struct {
 	SendDropped     uint64 `json:"net_tx_dropped,omitempty"`
 }
 
-// network is what passed the interfaces that a pod shares, whose container is infra; nothing where it has none, or the host's.
+// network is what passed the interfaces that a pod shares, whose container is infra; nothing where it has none, or the host's. The
+// services are what the sandbox says, to which containers write: only those are looked at whose cgroup is there.
 func (c *Core) network(path string, services map[string]string) (out networkStatistics) {
-	for id, service := range services {
-		if service != labels.RoleInfra || id == "" {
+	if len(services) == 0 {
+		return out
+	}
+	children, _ := c.host.Children(path)
+	for _, name := range children {
+		if services[cgroup.ContainerID(name)] != labels.RoleInfra {
 			continue
 		}
-		for _, name := range cgroup.ContainerNames(id) {
-			pids, err := c.host.Procs(path + "/" + name)
-			if err != nil || len(pids) == 0 || c.onTheHost(pids[0]) {
-				continue
-			}
-			interfaces, _ := c.host.Network(pids[0])
-			for _, i := range interfaces {
-				out.ReceivedBytes, out.ReceivedPackets = out.ReceivedBytes+i.ReceivedBytes, out.ReceivedPackets+i.ReceivedPackets
-				out.ReceiveErrors, out.ReceiveDropped = out.ReceiveErrors+i.ReceiveErrors, out.ReceiveDropped+i.ReceiveDropped
-				out.SentBytes, out.SentPackets = out.SentBytes+i.SentBytes, out.SentPackets+i.SentPackets
-				out.SendErrors, out.SendDropped = out.SendErrors+i.SendErrors, out.SendDropped+i.SendDropped
-			}
+		pids, err := c.host.Procs(path + "/" + name)
+		if err != nil || len(pids) == 0 || c.onTheHost(pids[0]) {
+			continue
+		}
+		interfaces, _ := c.host.Network(pids[0])
+		for _, i := range interfaces {
+			out.ReceivedBytes, out.ReceivedPackets = out.ReceivedBytes+i.ReceivedBytes, out.ReceivedPackets+i.ReceivedPackets
+			out.ReceiveErrors, out.ReceiveDropped = out.ReceiveErrors+i.ReceiveErrors, out.ReceiveDropped+i.ReceiveDropped
+			out.SentBytes, out.SentPackets = out.SentBytes+i.SentBytes, out.SentPackets+i.SentPackets
+			out.SendErrors, out.SendDropped = out.SendErrors+i.SendErrors, out.SendDropped+i.SendDropped
 		}
 	}
 	return out

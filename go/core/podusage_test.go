@@ -26,9 +26,9 @@ func TestWhatPodsUse(t *testing.T) {
 	files := map[string]string{
 		"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory cpu pids io",
 		"proc/77/net/dev": netDev, "proc/78/net/dev": netDev,
-		"c-1/oom.json": `{"containers":{"i1":"infra","w1":"web","":"infra","../x":"infra"},"kills":[]}`,
+		"c-1/oom.json": `{"containers":{"i1":"infra","w1":"web","":"infra","../x":"infra","w1/deeper":"infra"},"kills":[]}`,
 		"c-2/oom.json": `{"containers":{"i2":"infra"},"kills":[]}`, "c-3/stdout": "", "c-4/oom.json": `{"containers":{"i4":"infra"}}`,
-		"cg/dce/c-1/i1/cgroup.procs": "77\n", "cg/mesos/c-2/docker-i2.scope/cgroup.procs": "78\n",
+		"cg/dce/c-1/i1/cgroup.procs": "77\n", "cg/dce/c-1/w1/deeper/cgroup.procs": "77\n", "cg/mesos/c-2/docker-i2.scope/cgroup.procs": "78\n",
 	}
 	for _, group := range []string{"dce/c-1", "mesos/c-2", "mesos/c-3", "mesos/c-4"} {
 		maps.Copy(files, map[string]string{
