@@ -160,11 +160,26 @@ type statistics struct {
 	MemCache      uint64  `json:"mem_cache_bytes"`
 	MemFile       uint64  `json:"mem_file_bytes"`
 	MemSwap       uint64  `json:"mem_swap_bytes"`
+
+	Block *blockStatistics `json:"blkio_statistics,omitempty"`
 	networkStatistics
 }
 
+// blockStatistics are fields of mesos.CgroupInfo.Blkio.Statistics. Without a device they are of all together.
+type blockStatistics struct {
+	Throttling [1]struct {
+		Operations [2]blockValue `json:"io_serviced"`
+		Bytes      [2]blockValue `json:"io_service_bytes"`
+	} `json:"throttling"`
+}
+
+type blockValue struct {
+	Op    string `json:"op"`
+	Value uint64 `json:"value"`
+}
+
 // statisticsOf puts what a cgroup uses into Mesos' fields (Mesos: src/slave/containerizer/mesos/isolators/cgroups/subsystems/
-// cpuacct.cpp, cpu.cpp and memory.cpp, usage).
+// cpuacct.cpp, cpu.cpp, memory.cpp and blkio.cpp, usage).
 func statisticsOf(u cgroup.Usage, processes int) statistics {
 	s := statistics{Processes: count(uint64(processes))}
 	if u.CPU != nil {
@@ -181,6 +196,11 @@ func statisticsOf(u cgroup.Usage, processes int) statistics {
 	}
 	if u.Pids != nil {
 		s.Threads = count(u.Pids.Now)
+	}
+	if u.IO != nil {
+		s.Block = &blockStatistics{}
+		s.Block.Throttling[0].Operations = [2]blockValue{{"READ", u.IO.Reads}, {"WRITE", u.IO.Writes}}
+		s.Block.Throttling[0].Bytes = [2]blockValue{{"READ", u.IO.ReadBytes}, {"WRITE", u.IO.WriteBytes}}
 	}
 	return s
 }

@@ -49,17 +49,20 @@ func TestStatisticsOf(t *testing.T) {
 		CPU:    &cgroup.CPUUsage{User: 1500 * time.Millisecond, System: 250 * time.Millisecond, Limit: 1.5, Periods: 1 << 40, Throttled: 3, ThrottledTime: time.Second},
 		Memory: &cgroup.MemoryUsage{Usage: 10, Cache: 4, Anon: 6, Swap: 1, Limit: 64},
 		Pids:   &cgroup.PidsUsage{Now: 5},
+		IO:     &cgroup.IOUsage{ReadBytes: 4096, WriteBytes: 8192, Reads: 1, Writes: 2},
 	}
 	text, err := json.Marshal(statisticsOf(u, 2))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"processes":2,"threads":5,"cpus_user_time_secs":1.5,"cpus_system_time_secs":0.25,"cpus_limit":1.5,"cpus_nr_periods":4294967295,
 		"cpus_nr_throttled":3,"cpus_throttled_time_secs":1,"mem_total_bytes":10,"mem_limit_bytes":64,"mem_rss_bytes":6,"mem_anon_bytes":6,"mem_cache_bytes":4,
-		"mem_file_bytes":4,"mem_swap_bytes":1}`, string(text))
-	u.Memory.Limit, u.CPU.Limit = cgroup.NoLimit, 0
+		"mem_file_bytes":4,"mem_swap_bytes":1,"blkio_statistics":{"throttling":[{"io_serviced":[{"op":"READ","value":1},{"op":"WRITE","value":2}],
+		"io_service_bytes":[{"op":"READ","value":4096},{"op":"WRITE","value":8192}]}]}}`, string(text))
+	u.Memory.Limit, u.CPU.Limit, u.IO = cgroup.NoLimit, 0, nil
 	text, err = json.Marshal(statisticsOf(u, 0))
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "limit")
 	require.NotContains(t, string(text), "processes")
+	require.NotContains(t, string(text), "blkio")
 }
 
 func ours(container string, requests, limits resources) prepareInput {
