@@ -53,7 +53,22 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("the pod in the cgroup %s can't be given %s of its task: %v", e.Path, e.Part, e.Err)
+	s := fmt.Sprintf("the pod in the cgroup %s can't be given %s of its task: %v", e.Path, e.Part, e.Err)
+	var unmounted *cgroup.NotMountedError
+	switch {
+	case errors.As(e.Err, &unmounted): // says what to do
+		return s
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return s + "; " + lacking[e.Part]
+	}
+	return s + "; see what the kernel says (dmesg), or run the task on another host"
+}
+
+// lacking is what to do where the kernel has no file for a limit; the other parts are then passed over.
+var lacking = map[Part]string{
+	Memory: "boot a kernel with the memory controller (CONFIG_MEMCG)",
+	Quota:  "boot a kernel with CFS bandwidth control (CONFIG_CFS_BANDWIDTH), or take the CPU limit out (cpu.cfs_quota, limits.cpus)",
+	Pids:   "boot a kernel with the pids controller (CONFIG_CGROUP_PIDS), or take pids.limit out",
 }
 
 func (e *LimitError) Unwrap() error { return e.Err }

@@ -169,6 +169,7 @@ func TestWithoutAFile(t *testing.T) {
 				if fails[file] {
 					require.ErrorContains(t, err, filepath.Join(root, at(v2, file)))
 					require.Equal(t, "REASON_CONTAINER_LAUNCH_FAILED", limit.Reason())
+					require.ErrorContains(t, err, "; boot a kernel with ")
 				}
 				require.NoError(t, tree.Make(t.Context(), Limits{}), "what is not asked for is not missed")
 			})
