@@ -119,8 +119,8 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
  *
  * attach        {"module": "Hook" | "Isolator"}  ->  {}
  *     A module of this kind was created, and stays until close; upper and lower case are the same. Once the isolator is
- *     attached, nothing counts as an orphan until recover has said what lives. The hook alone has no recover: what
- *     lives then are executors with a process.
+ *     attached, nothing counts as an orphan until recover has said what lives, or has failed: from then on what has a
+ *     process lives, too. The hook alone has no recover: what lives then are executors with a process.
  *
  * hook.removed  {"framework": s, "executor": s, "at_ns": n}  ->  {}
  *     The agent removed this executor at this time (nanoseconds since 1970). What it left and what was created

@@ -108,10 +108,7 @@ func TestAPodWhoseLaunchWasMissedIsNoOrphan(t *testing.T) {
 	s := newStage(t)
 	s.isolated()
 	require.Equal(t, Invalid, s.do("prepare", `{"container":"c1","config":{"user":1}}`).status)
-	run := exec.Command("sleep", "60")
-	run.Env = []string{"MESOS_DIRECTORY=/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1", "MESOS_SANDBOX=/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1"}
-	require.NoError(t, run.Start())
-	t.Cleanup(func() { _ = run.Process.Kill(); _ = run.Wait() })
+	s.process("c1")
 	s.pod("c1", "e")
 	s.pod("c2", "e")
 	s.ok("reconcile", "{}")

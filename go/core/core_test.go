@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -122,6 +123,20 @@ func (s *stage) pod(run, executor string) {
 		Config: &container.Config{Image: "image", Labels: labels.ForService(id.Labels("1"), "web", labels.RoleService, "1")},
 		Host:   &container.HostConfig{Resources: container.Resources{CgroupParent: "/" + s.root + "/" + run}}})
 	require.NoError(s, err)
+}
+
+// process starts what is an executor by its environment.
+func (s *stage) process(run string) {
+	s.Helper()
+	cmd := exec.Command("sleep", "60")
+	sandbox := "/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/" + run
+	cmd.Env = []string{"MESOS_DIRECTORY=" + sandbox, "MESOS_SANDBOX=" + sandbox}
+	require.NoError(s, cmd.Start())
+	s.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	s.eventually("a process has no environment before its exec has ended", func() bool {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+		return err == nil && len(environ) > 0
+	})
 }
 
 func (s *stage) left() int {
@@ -271,6 +286,26 @@ func TestPanicsStayWhereTheyAre(t *testing.T) {
 			s.ok("metrics", "{}")
 		})
 	}
+}
+
+// The recovery comes once. Where it fails what has a process lives, and the rest is found all the same.
+func TestARecoveryThatFails(t *testing.T) {
+	s := newStage(t)
+	var once sync.Once
+	f := func(at string) {
+		if at == "recover" {
+			once.Do(func() { panic("injected") })
+		}
+	}
+	s.inject.Store(&f)
+	s.process("lives")
+	s.pod("lives", "e")
+	s.pod("dead", "e")
+	s.ok("attach", `{"module":"Isolator"}`)
+	require.Equal(t, Panic, s.do("recover", `{"states":[{"container_id":{"value":"lives"}}]}`).status)
+	s.eventually("the orphan goes", func() bool { return s.left() == 1 })
+	time.Sleep(100 * time.Millisecond)
+	require.Equal(t, 1, s.left(), "what has a process lives")
 }
 
 func TestPanicWithinSubmitIsTheCallers(t *testing.T) {

@@ -146,8 +146,10 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 func (c *Core) missed(op string, input []byte, status Status) {
 	switch {
 	case status == OK || status == Refused || status == Closed:
-	case op == "recover":
+	case op == "recover": // comes once; without it, too, what is dead is to be found
 		c.census.doubt()
+		c.census.recover()
+		c.ledger.compareAt(time.Now())
 	case op == "prepare":
 		c.census.doubt()
 		_ = guard.Call(func() error { // its container begins all the same, and its end is told by these ids
