@@ -14,7 +14,7 @@ GOLANGCI_LINT := v2.15.0
 MESOS   ?=
 CMAKE   := cmake --preset dev $(MESOS)
 
-.PHONY: help setup build programs module run test test-kernel test-mesos test-all test-guest bench lint clean install FORCE
+.PHONY: help setup build programs module run test test-kernel test-mesos test-cpp test-all test-guest bench lint clean install FORCE
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -73,10 +73,19 @@ test-mesos: ## run pods under a real Mesos, which MESOS_BIN and MESOS_LIB name (
 	@$(MAKE) --no-print-directory programs $(BOX)
 	MESOS_BIN="$(MESOS_BIN)" MESOS_LIB="$(MESOS_LIB)" $(BOX) run --name test-mesos --private --clean -- go test -v -tags mesos -count=1 -timeout 30m ./tests/mesos
 
+test-cpp: ## run the C++ tests under valgrind and the address, undefined-behaviour and thread sanitizers; part of make test-all
+	@tests/setup.sh all
+	@$(MAKE) --no-print-directory module
+	ctest --preset dev -R valgrind
+	for preset in asan tsan; do \
+	  { cmake --preset $$preset && cmake --build --preset $$preset -j 2; } >build/cmake.log 2>&1 || { cat build/cmake.log; exit 1; }; \
+	  ctest --preset $$preset -E '^bench' || exit 1; \
+	done
+
 test-all: lint test build/peers/docker-compose ## everything: lint, test, and the slow tests (build tag all)
 	@tests/setup.sh all
 	$(BOX) run --name test --private --images --clean -- go test -race -count=1 -timeout 120m -tags all -run 'TestAll' $$(go list ./tests/... | grep -v /tests/guest)
-	@$(MAKE) --no-print-directory test-guest
+	@$(MAKE) --no-print-directory test-cpp test-guest
 
 test-guest: module ## boot a Debian with systemd and Docker on cgroup v2 in qemu and run pods there; part of make test-all
 	@tests/setup.sh all

@@ -88,7 +88,8 @@ run | test | bench | all)
 	[ "$1" = run ] || module
 	case $1 in test | all) need qemu-system-x86_64 qemu-system-x86 ;; esac
 	case $1 in bench | all) need docker-compose docker-compose ;; esac
-	if [ "$1" = all ]; then # the root of a virtual machine
+	if [ "$1" = all ]; then # also for the root of a virtual machine
+		need valgrind valgrind
 		need debootstrap debootstrap
 		need mke2fs e2fsprogs
 	fi
