@@ -61,7 +61,7 @@ func next(s State, e Event) (State, []Action) {
 	case CompletionTimeout:
 		return completionTimeout(s, e)
 	case InfraExited:
-		return fail(s, infraExited(e))
+		return failInfra(s, e)
 	case LaunchFailed:
 		return failLaunch(s, e)
 	case LaunchTimeout:
@@ -158,6 +158,13 @@ func fail(s State, outcome Status) (State, []Action) {
 		return s, nil
 	}
 	return stop(s, outcome, nil)
+}
+
+// failInfra takes note of a SIGKILL: with memory.oom.group the kernel kills the whole pod, and infra may be seen first.
+func failInfra(s State, e InfraExited) (State, []Action) {
+	s, actions := fail(s, infraExited(e))
+	s.Killed = s.Killed || len(actions) > 0 && e.ExitCode == killedCode
+	return s, actions
 }
 
 // failLaunch may know of the end of a service before that itself was seen.

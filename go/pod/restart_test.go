@@ -184,6 +184,17 @@ func TestOutOfMemoryNeedsEvidence(t *testing.T) {
 	}
 }
 
+// With memory.oom.group the kernel kills the whole pod, and the end of infra may be the first that is seen.
+func TestOutOfMemoryOfInfra(t *testing.T) {
+	for code, want := range map[int]Reason{137: ReasonMemory, 1: ReasonCommandFailed} {
+		s, _ := next(in(PhaseRunning, Rules{Kind: Service}), InfraExited{code})
+		s, _ = next(s, InfraExited{137}) // stopping already
+		s, _ = next(s, Stopped{OutOfMemory: "oom_kill went from 0 to 1"})
+		require.Equal(t, want, s.Outcome.Reason)
+		require.Equal(t, want == ReasonMemory, strings.Contains(s.Outcome.Message, "ran out of memory with the pod (oom_kill went"), s.Outcome.Message)
+	}
+}
+
 // A bring-up that fails for a service that SIGKILL has ended asks for evidence, too, whichever of the two is heard of first.
 func TestOutOfMemoryWhileStarting(t *testing.T) {
 	for killed, want := range map[bool]Reason{true: ReasonMemory, false: ReasonLaunchFailed} {

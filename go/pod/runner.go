@@ -319,6 +319,9 @@ func (r *Runner) doStop(grace *time.Duration) {
 			e.Tail = tail[max(0, len(tail)-tailLines):]
 		}
 		if killed && r.cfg.OutOfMemory != nil {
+			if culprit == "" && ready.Spec.Infra != nil {
+				culprit = ready.Spec.Infra.Service
+			}
 			e.OutOfMemory = r.cfg.OutOfMemory(culprit, since)
 		}
 		r.post(e)

@@ -49,7 +49,7 @@ type State struct {
 	Phase   Phase
 	Up      bool              // bring-up is over
 	Outcome Status            // what the terminal update will say, from PhaseStopping on
-	Killed  bool              // the service that the outcome names was ended by SIGKILL, and not by us
+	Killed  bool              // the service that the outcome names, or infra, was ended by SIGKILL, and not by us
 	Members map[string]Member // by container name; known once the pod is prepared
 	Healthy *bool             // as last reported; nil where no member has a healthcheck
 	Passes  *bool             // what the task's health check said last; nil where it has none, and before its first word

@@ -109,6 +109,9 @@ func healthReport(s State, m Member) Status {
 func atTheEnd(s State, e Stopped) Status {
 	st := s.Outcome
 	switch killed := s.Killed && st.State == Failed; {
+	case killed && e.OutOfMemory != "" && st.Service == "":
+		st.Reason = ReasonMemory
+		st.Message = fmt.Sprintf("The pod's infra container, which holds its network, ran out of memory with the pod (%s): give the task more.", e.OutOfMemory)
 	case killed && e.OutOfMemory != "":
 		st.Reason = ReasonMemory
 		st.Message += fmt.Sprintf(" It ran out of memory (%s): give the task or services.%s.mem_limit more.", e.OutOfMemory, st.Service)
