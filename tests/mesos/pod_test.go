@@ -120,12 +120,20 @@ func executorOf(t *testing.T, helper int) int {
 
 // agentContainer is what an agent says of a container at /containers.
 type agentContainer struct {
-	ContainerID string             `json:"container_id"`
-	ExecutorID  string             `json:"executor_id"`
-	Statistics  map[string]float64 `json:"statistics"`
+	ContainerID string     `json:"container_id"`
+	ExecutorID  string     `json:"executor_id"`
+	Statistics  statistics `json:"statistics"`
 	Status      struct {
 		ExecutorPID int `json:"executor_pid"`
 	} `json:"status"`
+}
+
+// statistics are a part of ResourceStatistics.
+type statistics struct {
+	User   float64 `json:"cpus_user_time_secs"`
+	System float64 `json:"cpus_system_time_secs"`
+	Memory float64 `json:"mem_total_bytes"`
+	Limit  float64 `json:"mem_limit_bytes"`
 }
 
 // known is what the agent says of the pod.

@@ -47,14 +47,14 @@ func TestAPod(t *testing.T) {
 
 		if !h.posix { // posix/mem sees the executor's own processes only
 			used := p.known().Statistics
-			t.Logf("statistics: %v", used)
-			require.GreaterOrEqual(t, used["mem_total_bytes"], float64(40<<20), "what web holds is the task's")
-			require.InDelta(t, (taskMem+executorMem)<<20, used["mem_limit_bytes"], 0)
-			require.Greater(t, used["cpus_user_time_secs"]+used["cpus_system_time_secs"], 0.0)
+			t.Logf("statistics: %+v", used)
+			require.GreaterOrEqual(t, used.Memory, float64(40<<20), "what web holds is the task's")
+			require.InDelta(t, (taskMem+executorMem)<<20, used.Limit, 0)
+			require.Greater(t, used.User+used.System, 0.0)
 			var monitored []agentContainer
 			require.NoError(t, ask(h.agentURL()+"/monitor/statistics", &monitored))
 			require.Len(t, monitored, 1)
-			require.GreaterOrEqual(t, monitored[0].Statistics["mem_total_bytes"], float64(40<<20))
+			require.GreaterOrEqual(t, monitored[0].Statistics.Memory, float64(40<<20))
 		}
 
 		begun := time.Now()
