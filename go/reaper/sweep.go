@@ -16,7 +16,7 @@ import (
 )
 
 // Parallel is how many calls a sweep makes at a time unless told otherwise: beyond it an engine gets no faster.
-const Parallel = 32
+const Parallel = 20
 
 // Sweeper sweeps. Zero values are the defaults.
 type Sweeper struct {
