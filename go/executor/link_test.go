@@ -147,13 +147,13 @@ func taskIDs(tasks []mesos.TaskInfo) (ids []string) {
 func TestTheExecutorIsBackWithinTwoSeconds(t *testing.T) {
 	for _, away := range []time.Duration{0, time.Second, 10 * time.Minute} {
 		inWorld(t, func(_ *world, c *Config) { checkpointing(c); c.BackoffMax = 15 * time.Second }, func(w *world) {
-			s, p := w.launched()
+			_, p := w.launched()
 			w.net.down()
 			time.Sleep(away)
 			w.lives()
 			w.net.up()
 			at := time.Now()
-			s = w.session()
+			s := w.session()
 			require.Less(t, time.Since(at), time.Second)
 			synctest.Wait()
 			at = time.Now()
@@ -196,14 +196,14 @@ func TestRecoveryTimesOutWhileAnAttemptHangs(t *testing.T) {
 
 func TestAnEndWhileTheAgentIsAwayIsDelivered(t *testing.T) {
 	inWorld(t, withCheckpoint, func(w *world) {
-		s, p := w.launched()
+		_, p := w.launched()
 		w.net.down()
 		synctest.Wait()
 		p.end(pod.Finished)
 		time.Sleep(10 * time.Minute)
 		w.lives()
 		w.net.up()
-		s = w.session()
+		s := w.session()
 		held := s.call.UnacknowledgedUpdates
 		require.Len(t, held, 1)
 		require.Equal(t, []string{"a"}, taskIDs(s.call.UnacknowledgedTasks))
