@@ -52,7 +52,14 @@ func (d *dockerAPI) RemindHealthcheck(ctx context.Context, id string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callWait)
 	defer cancel()
-	return d.cli.ContainerUnpause(ctx, id)
+	err := d.cli.ContainerUnpause(ctx, id)
+	if err == nil {
+		return nil
+	}
+	if found, inspectErr := d.cli.ContainerInspect(ctx, id); inspectErr == nil && !found.State.Paused {
+		return nil // a start was tried meanwhile, which does the same
+	}
+	return err
 }
 
 func (d *dockerAPI) Stop(ctx context.Context, id string, grace time.Duration) error {

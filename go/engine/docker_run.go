@@ -44,13 +44,19 @@ func tarOf(files []File, now time.Time) (*bytes.Buffer, error) {
 	return &buffer, w.Close()
 }
 
-// Start takes a container that runs already for done. An engine that fails may have started it all the same: it is asked.
+// Start takes a container that runs already for done. An engine that fails may have started it all the same: it is asked. One that
+// is paused is told to go on: when an engine comes back, RemindHealthcheck may be at work while a start is tried again.
 func (d *dockerAPI) Start(ctx context.Context, id string) error {
 	err := d.cli.ContainerStart(ctx, id, container.StartOptions{})
-	if !errdefs.IsInternal(err) {
+	if !errdefs.IsInternal(err) && !errdefs.IsConflict(err) {
 		return err
 	}
-	if found, inspectErr := d.cli.ContainerInspect(ctx, id); inspectErr == nil && found.State.Running {
+	found, inspectErr := d.cli.ContainerInspect(ctx, id)
+	if inspectErr == nil && found.State.Running && found.State.Paused {
+		_ = d.cli.ContainerUnpause(ctx, id) // what it came to is asked
+		found, inspectErr = d.cli.ContainerInspect(ctx, id)
+	}
+	if inspectErr == nil && found.State.Running && !found.State.Paused {
 		return nil
 	}
 	return err

@@ -194,6 +194,22 @@ func TestAPausedContainerHasNoHealth(t *testing.T) {
 	require.Eventually(t, func() bool { return w.listed(id).Health == engine.HealthHealthy }, soon, 20*time.Millisecond)
 }
 
+// When an engine comes back, a start is tried again of what runs, which may just be paused to be reminded of its healthcheck.
+func TestStartOfWhatIsBeingReminded(t *testing.T) {
+	w := dockerWorld(t)
+	id := w.start(w.spec("web", "sleep", "100"))
+	require.NoError(t, rawClient(t).ContainerPause(t.Context(), id))
+	require.NoError(t, w.Start(t.Context(), id))
+	require.Equal(t, engine.StatusRunning, w.listed(id).Status)
+	for range 10 {
+		reminded := make(chan error, 1)
+		go func() { reminded <- w.RemindHealthcheck(t.Context(), id) }()
+		require.NoError(t, w.Start(t.Context(), id))
+		require.NoError(t, <-reminded)
+		require.Equal(t, engine.StatusRunning, w.listed(id).Status)
+	}
+}
+
 func TestLoadingTwiceLeavesOneImage(t *testing.T) {
 	w := dockerWorld(t)
 	first, err := w.Image(t.Context(), testImage)
