@@ -31,9 +31,12 @@ func Cgroups(root string) []string {
 	return out
 }
 
+// Tree lists a cgroup and all below it, parents first, in all hierarchies.
+func Tree(root string) []string { return append(directories(root), Cgroups(root)...) }
+
 // RemoveRoot removes a root with all that is empty below it, in all hierarchies: also in those that only an engine has used.
 func RemoveRoot(root string) {
-	for _, dir := range append(directories(root), Cgroups(root)...) {
+	for _, dir := range Tree(root) {
 		defer func() { _ = unix.Rmdir(dir) }() // the deepest first
 	}
 }

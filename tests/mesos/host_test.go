@@ -5,28 +5,23 @@ package mesos
 import (
 	"bytes"
 	"context"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 const (
-	patience  = time.Minute
+	patience  = harness.Patience
 	soon      = 5 * time.Second // in which everything has to be gone
 	pollEvery = 20 * time.Millisecond
 )
@@ -42,8 +37,8 @@ type host struct {
 
 func newHost(t *testing.T, posix bool) *host {
 	t.Helper()
-	h := &host{T: t, site: site{dir: t.TempDir(), root: "dce-mesos-" + uuid.NewString()[:8], masterPort: freePort(t), agentPort: freePort(t),
-		engine: world.box.Host(), module: world.mesos.module, posix: posix}}
+	h := &host{T: t, site: site{dir: t.TempDir(), root: harness.NewRoot("mesos"), masterPort: freePort(t), agentPort: freePort(t),
+		engine: world.Box.Host(), module: world.mesos.module, posix: posix}}
 	h.bystand()
 	h.before = h.everything()
 	t.Cleanup(h.sweep) // after master and agent have ended
@@ -99,76 +94,26 @@ func (h *host) bystand() {
 	h.Helper()
 	ctx := context.Background()
 	id := labels.Identity{Scope: h.workDir(), Agent: "agent", Framework: "framework", Executor: "executor", Container: "run", Task: "task"}
-	made, err := world.docker.ContainerCreate(ctx, &container.Config{Image: "dce-test/busybox", Cmd: []string{"sleep", "1000"},
+	made, err := world.Docker.ContainerCreate(ctx, &container.Config{Image: "dce-test/busybox", Cmd: []string{"sleep", "1000"},
 		Labels: labels.ForService(id.Labels("forged"), "web", labels.RoleService, "1")}, &container.HostConfig{NetworkMode: "none"}, nil, nil, bystander[1:])
 	require.NoError(h, err)
-	h.Cleanup(func() { _ = world.docker.ContainerRemove(ctx, made.ID, container.RemoveOptions{Force: true}) })
-	require.NoError(h, world.docker.ContainerStart(ctx, made.ID, container.StartOptions{}))
+	h.Cleanup(func() { _ = world.Docker.ContainerRemove(ctx, made.ID, container.RemoveOptions{Force: true}) })
+	require.NoError(h, world.Docker.ContainerStart(ctx, made.ID, container.StartOptions{}))
 }
 
 // everything is a full listing: all containers, networks and volumes of the engine, all cgroups below the agent's root, and those
 // of all runs that the agent ever began below our own root, which other tests on this machine have, too.
 func (h *host) everything() []string {
 	h.Helper()
-	ctx := context.Background()
-	var out []string
-	cs, err := world.docker.ContainerList(ctx, container.ListOptions{All: true})
-	require.NoError(h, err)
-	for _, c := range cs {
-		out = append(out, "container "+strings.Join(c.Names, ",")+" "+c.State)
-	}
-	ns, err := world.docker.NetworkList(ctx, network.ListOptions{})
-	require.NoError(h, err)
-	for _, n := range ns {
-		out = append(out, "network "+n.Name)
-	}
-	vs, err := world.docker.VolumeList(ctx, volume.ListOptions{})
-	require.NoError(h, err)
-	for _, v := range vs.Volumes {
-		out = append(out, "volume "+v.Name)
-	}
-	dirs := below(h.root)
+	out := world.List(h, h.root)
 	runs, err := filepath.Glob(filepath.Join(h.workDir(), "slaves/*/frameworks/*/executors/*/runs/*"))
 	require.NoError(h, err)
 	for _, run := range runs {
-		own, err := filepath.Glob("/sys/fs/cgroup/*/dce/" + filepath.Base(run))
-		require.NoError(h, err)
-		dirs = append(append(dirs, own...), below("dce/"+filepath.Base(run))...)
-	}
-	for _, dir := range dirs {
-		out = append(out, "cgroup "+dir)
+		for _, dir := range harness.Tree("dce/" + filepath.Base(run)) {
+			out = append(out, "cgroup "+dir)
+		}
 	}
 	slices.Sort(out)
-	return out
-}
-
-// below lists the cgroups below a root in all hierarchies, parents first.
-func below(root string) []string {
-	var out []string
-	roots, _ := filepath.Glob("/sys/fs/cgroup/*/" + root)
-	for _, r := range roots {
-		_ = filepath.WalkDir(r, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && path != r {
-				out = append(out, path)
-			}
-			return nil // what vanishes meanwhile is not there
-		})
-	}
-	return out
-}
-
-func difference(before, now []string) []string {
-	var out []string
-	for _, s := range now {
-		if !slices.Contains(before, s) {
-			out = append(out, "+ "+s)
-		}
-	}
-	for _, s := range before {
-		if !slices.Contains(now, s) {
-			out = append(out, "- "+s)
-		}
-	}
 	return out
 }
 
@@ -176,7 +121,7 @@ func difference(before, now []string) []string {
 func (h *host) clean(begun time.Time) time.Duration {
 	h.Helper()
 	for deadline := time.Now().Add(soon); ; time.Sleep(pollEvery) {
-		left := difference(h.before, h.everything())
+		left := harness.Difference(h.before, h.everything())
 		if len(left) == 0 {
 			return time.Since(begun)
 		}
@@ -189,35 +134,21 @@ func (h *host) clean(begun time.Time) time.Duration {
 // sweep ends what a failed test left of its pods, and removes the agent's root, which an agent leaves.
 func (h *host) sweep() {
 	ctx := context.Background()
-	theirs, _ := world.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labels.Scope+"="+h.workDir()))})
+	theirs, _ := world.Docker.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", labels.Scope+"="+h.workDir()))})
 	roots := []string{h.root}
 	for _, c := range theirs {
 		if c.Names[0] != bystander {
-			_ = world.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}) // it may be going
+			_ = world.Docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}) // it may be going
 			roots = append(roots, "dce/"+c.Labels[labels.Container])
 		}
 	}
+	host, err := cgroup.Open(cgroup.Options{})
+	require.NoError(h, err)
+	ctx, cancel := harness.Within()
+	defer cancel()
 	for _, root := range roots {
-		empty(root)
-	}
-}
-
-// empty kills what is in a cgroup and below it, and removes it.
-func empty(root string) {
-	for range 100 {
-		dirs, _ := filepath.Glob("/sys/fs/cgroup/*/" + root)
-		if dirs = append(dirs, below(root)...); len(dirs) == 0 {
-			return
-		}
-		for _, dir := range slices.Backward(dirs) {
-			text, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-			for line := range strings.Lines(string(text)) {
-				if pid, err := strconv.Atoi(strings.TrimSpace(line)); err == nil && pid > 0 {
-					_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
-				}
-			}
-			_ = os.Remove(dir) // once it is empty
-		}
-		time.Sleep(pollEvery)
+		_, err := host.Kill(ctx, "/"+root)
+		require.NoError(h, err)
+		require.NoError(h, host.Remove(ctx, "/"+root))
 	}
 }

@@ -4,68 +4,48 @@ package mesos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 
-	"github.com/docker/docker/client"
-
 	"github.com/dce-go/dce/tests/box"
-	"github.com/dce-go/dce/tests/images"
+	"github.com/dce-go/dce/tests/harness"
 	"github.com/dce-go/dce/tests/program"
 )
 
 // world is what all scenarios share.
 var world struct {
+	*harness.Engine
 	mesos    installation
-	box      *box.Box
-	docker   *client.Client
 	executor string // dce-executor
 }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	stop, err := start(context.Background())
-	defer func() {
-		if err := stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "mesos:", err)
-		}
-	}()
+func TestMain(m *testing.M) {
+	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos:", err)
-		return 1
+		code = 1
 	}
-	return m.Run()
+	os.Exit(code)
 }
 
-func start(ctx context.Context) (stop func() error, err error) {
-	stop = func() error { return nil }
+func run(m *testing.M) (code int, err error) {
 	checkout, err := box.Checkout()
 	if err != nil {
-		return stop, err
+		return 1, err
 	}
 	if world.mesos, err = find(os.Getenv, checkout); err != nil {
-		return stop, err
+		return 1, err
 	}
-	if world.executor, stop, err = program.Executor(checkout); err != nil {
-		return func() error { return nil }, err
+	var remove func() error
+	if world.executor, remove, err = program.Executor(checkout); err != nil {
+		return 1, err
 	}
-	if world.box, err = box.Start(ctx, box.Options{Name: "mesos", LiveRestore: true}); err != nil {
-		return stop, err
+	defer func() { err = errors.Join(err, remove()) }()
+	if world.Engine, err = harness.Start(context.Background(), box.Options{Name: "mesos", LiveRestore: true}); err != nil {
+		return 1, err
 	}
-	remove := stop
-	stop = func() error {
-		if world.docker != nil {
-			_ = world.docker.Close()
-		}
-		if err := world.box.Stop(); err != nil {
-			return err
-		}
-		return remove()
-	}
-	if world.docker, err = world.box.Client(); err == nil {
-		_, err = images.Load(ctx, world.docker, checkout)
-	}
-	return stop, err
+	defer func() { err = errors.Join(err, world.Stop()) }()
+	return m.Run(), nil
 }

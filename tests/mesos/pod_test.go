@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // longLived has what leaks: a container that ignores SIGTERM, a named and an anonymous volume, a network of the file's own. web
@@ -51,32 +52,19 @@ type pod struct {
 }
 
 // launch launches a pod whose compose file the fetcher brings into the sandbox.
-func (h *host) launchPod(name, compose string, set ...string) *pod {
+func (h *host) launchPod(name, compose string) *pod {
 	h.Helper()
 	p := &pod{host: h, task: "task " + name, executor: "executor " + name}
 	file := filepath.Join(h.dir, name+".yaml")
 	require.NoError(h, os.WriteFile(file, []byte(compose), 0o644))
-	task := mesos.TaskInfo{
-		Name: name, TaskID: mesos.TaskID{Value: p.task},
-		Resources: []mesos.Resource{resources.NewCPUs(1).Resource, resources.NewMemory(taskMem).Resource},
-		Labels: &mesos.Labels{Labels: []mesos.Label{
-			{Key: "dce.compose.files", Value: new(filepath.Base(file))}, {Key: "dce.network.mode", Value: new("compose")},
-		}},
-		Executor: &mesos.ExecutorInfo{
-			Type: mesos.ExecutorInfo_CUSTOM, ExecutorID: mesos.ExecutorID{Value: p.executor},
-			Resources: []mesos.Resource{resources.NewCPUs(0.1).Resource, resources.NewMemory(executorMem).Resource},
-			Command: &mesos.CommandInfo{
-				Value: new(world.executor), Shell: new(false), Arguments: []string{world.executor},
-				URIs: []mesos.CommandInfo_URI{{Value: file, Extract: new(false)}},
-				Environment: &mesos.Environment{Variables: []mesos.Environment_Variable{
-					{Name: "DOCKER_HOST", Value: new(h.engine)}, {Name: "PATH", Value: new(os.Getenv("PATH"))}, {Name: "DCE_LOG_LEVEL", Value: new("debug")},
-				}},
-			},
-		},
-	}
-	for i := 0; i+1 < len(set); i += 2 {
-		task.Labels.Labels = append(task.Labels.Labels, mesos.Label{Key: set[i], Value: new(set[i+1])})
-	}
+	task := harness.Task{
+		ID: p.task, Executor: p.executor, Program: world.executor, CPUs: 1, Mem: taskMem,
+		Env:    map[string]string{"DOCKER_HOST": h.engine, "PATH": os.Getenv("PATH"), "DCE_LOG_LEVEL": "debug"},
+		Labels: map[string]string{"dce.compose.files": filepath.Base(file), "dce.network.mode": "compose"},
+	}.Info()
+	task.Executor.Type = mesos.ExecutorInfo_CUSTOM
+	task.Executor.Resources = []mesos.Resource{resources.NewCPUs(0.1).Resource, resources.NewMemory(executorMem).Resource}
+	task.Executor.Command.URIs = []mesos.CommandInfo_URI{{Value: file, Extract: new(false)}}
 	h.framework.launch(task)
 	h.Cleanup(func() {
 		if h.Failed() {
@@ -91,9 +79,9 @@ func (h *host) launchPod(name, compose string, set ...string) *pod {
 }
 
 // running launches a pod and waits until it runs.
-func (h *host) running(name, compose string, set ...string) *pod {
+func (h *host) running(name, compose string) *pod {
 	h.Helper()
-	p := h.launchPod(name, compose, set...)
+	p := h.launchPod(name, compose)
 	h.await(p.task, mesos.TASK_RUNNING)
 	one := p.known()
 	p.run, p.pid = one.ContainerID, executorOf(h.T, one.Status.ExecutorPID)
@@ -153,22 +141,14 @@ func (p *pod) known() agentContainer {
 // containers lists those of the pod by service, in any state.
 func (p *pod) containers() map[string]container.Summary {
 	p.Helper()
-	cs, err := world.docker.ContainerList(context.Background(), container.ListOptions{All: true})
-	require.NoError(p, err)
-	out := map[string]container.Summary{}
-	for _, c := range cs {
-		if c.Labels[labels.Container] == p.run {
-			out[c.Labels[labels.Service]] = c
-		}
-	}
-	return out
+	return world.Services(p, labels.Container, p.run, labels.Service)
 }
 
 // cgroupsOf are the memory and freezer cgroups of the pod's containers.
 func (p *pod) cgroupsOf() (out []string) {
 	p.Helper()
 	for _, c := range p.containers() {
-		whole, err := world.docker.ContainerInspect(context.Background(), c.ID)
+		whole, err := world.Docker.ContainerInspect(context.Background(), c.ID)
 		require.NoError(p, err)
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", whole.State.Pid))
 		require.NoError(p, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/oom"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // both runs a scenario under the linux launcher with cgroups isolators, and under the posix launcher, where nothing but the
@@ -87,11 +88,11 @@ func TestTheAgentIsKilled(t *testing.T) {
 		p := h.running("app", longLived)
 		before := h.everything()
 		h.agent.kill()
-		require.Empty(t, difference(before, h.everything()), "a dead agent ends no pod")
+		require.Empty(t, harness.Difference(before, h.everything()), "a dead agent ends no pod")
 		h.startAgent()
 		h.agent.until("the executor is back", func() bool { return h.metrics()["slave/executors_running"] == 1 })
 		time.Sleep(2 * time.Second) // for what should not happen
-		require.Empty(t, difference(before, h.everything()), "a pod of a recovered executor lives")
+		require.Empty(t, harness.Difference(before, h.everything()), "a pod of a recovered executor lives")
 		begun := time.Now()
 		h.kill(p.task)
 		h.await(p.task, mesos.TASK_KILLED)
@@ -105,10 +106,7 @@ func TestTheAgentComesBackWithANewID(t *testing.T) {
 		p := h.running("app", longLived)
 		h.agent.kill()
 		h.forgetAgent()
-		h.startAgent()
-		begun := time.Now()
-		status := h.await(p.task, mesos.TASK_LOST)
-		t.Logf("%s (%s); nothing left %v after the agent was back", status.GetReason(), status.GetMessage(), h.clean(begun))
+		require.Equal(t, "TASK_LOST", p.endOnceTheAgentIsBack())
 	})
 }
 
@@ -119,10 +117,7 @@ func TestAgentAndExecutorAreKilled(t *testing.T) {
 		p := h.running("app", longLived)
 		h.agent.kill()
 		p.killExecutor()
-		h.startAgent()
-		begun := time.Now()
-		status := h.over(p.task)
-		t.Logf("%s, %s (%s); nothing left %v after the agent was back", status.GetState(), status.GetReason(), status.GetMessage(), h.clean(begun))
+		p.endOnceTheAgentIsBack()
 	})
 }
 
@@ -132,10 +127,7 @@ func TestAgentAndExecutorAreKilledAndTheAgentHasANewID(t *testing.T) {
 		h.agent.kill()
 		p.killExecutor()
 		h.forgetAgent()
-		h.startAgent()
-		begun := time.Now()
-		h.await(p.task, mesos.TASK_LOST)
-		t.Logf("nothing left %v after the agent was back", h.clean(begun))
+		require.Equal(t, "TASK_LOST", p.endOnceTheAgentIsBack())
 	})
 }
 
@@ -143,11 +135,11 @@ func TestAgentAndExecutorAreKilledAndTheAgentHasANewID(t *testing.T) {
 func TestTheEngineStandsStill(t *testing.T) {
 	h := newHost(t, false)
 	p := h.running("app", longLived)
-	require.NoError(t, world.box.Pause())
+	require.NoError(t, world.Box.Pause())
 	resumed := false
 	t.Cleanup(func() {
 		if !resumed {
-			require.NoError(t, world.box.Resume())
+			require.NoError(t, world.Box.Resume())
 		}
 	})
 	begun := p.killExecutor()
@@ -160,7 +152,7 @@ func TestTheEngineStandsStill(t *testing.T) {
 	}
 	require.Less(t, slowest, 2*time.Second, "the agent never waits for us")
 	h.await(p.task, mesos.TASK_FAILED)
-	require.NoError(t, world.box.Resume())
+	require.NoError(t, world.Box.Resume())
 	resumed = true
 	t.Logf("slowest answer of the agent: %v; nothing left %v after the engine went on", slowest, h.clean(time.Now()))
 }
@@ -183,6 +175,16 @@ services:
 	require.Equal(t, mesos.REASON_CONTAINER_LIMITATION_MEMORY.String(), status.GetReason().String())
 	require.Regexp(t, "ervice web ", said)
 	require.Contains(t, said, "192 MB")
+}
+
+// endOnceTheAgentIsBack starts the agent again and is the state in which the pod ends; nothing of it is left.
+func (p *pod) endOnceTheAgentIsBack() string {
+	p.Helper()
+	p.startAgent()
+	begun := time.Now()
+	status := p.over(p.task)
+	p.Logf("%s, %s (%s); nothing left %v after the agent was back", status.GetState(), status.GetReason(), status.GetMessage(), p.clean(begun))
+	return status.GetState().String()
 }
 
 // forgetAgent removes what the agent remembers, so that it comes back as a new one.
