@@ -272,6 +272,19 @@ func parsePids(file, s string) ([]int, error) {
 	return out, nil
 }
 
+// CPULimit returns how many CPUs a cgroup may use, 0 for any.
+func (h *Host) CPULimit(path string) (limit float64, err error) {
+	path, err = clean(path)
+	if err != nil {
+		return 0, err
+	}
+	err = h.readPart(path, "cpu", func(dir *os.File, unified bool) (err error) {
+		limit, err = cpuLimit(dir, unified)
+		return err
+	})
+	return limit, err
+}
+
 // MemoryLimit returns how many bytes of memory a cgroup may use, NoLimit for any.
 func (h *Host) MemoryLimit(path string) (uint64, error) {
 	file := "memory.limit_in_bytes"

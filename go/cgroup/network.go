@@ -1,7 +1,9 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +19,14 @@ type NetworkUsage struct {
 	ReceiveErrors, SendErrors      uint64
 }
 
+// Add makes n what passed both.
+func (n *NetworkUsage) Add(o NetworkUsage) {
+	n.ReceivedBytes, n.ReceivedPackets = n.ReceivedBytes+o.ReceivedBytes, n.ReceivedPackets+o.ReceivedPackets
+	n.SentBytes, n.SentPackets = n.SentBytes+o.SentBytes, n.SentPackets+o.SentPackets
+	n.ReceiveDropped, n.SendDropped = n.ReceiveDropped+o.ReceiveDropped, n.SendDropped+o.SendDropped
+	n.ReceiveErrors, n.SendErrors = n.ReceiveErrors+o.ReceiveErrors, n.SendErrors+o.SendErrors
+}
+
 // Network reads the interfaces of the network namespace that a process is in, from <proc>/<pid>/net/dev; all containers that
 // share the namespace have the same. The loopback is left out.
 func (h *Host) Network(pid int) ([]NetworkUsage, error) {
@@ -26,6 +36,34 @@ func (h *Host) Network(pid int) ([]NetworkUsage, error) {
 		return nil, &FileError{"read", file, cause(err)}
 	}
 	return parseNetDev(file, string(text))
+}
+
+// Interfaces is what passed, all together, the interfaces of the network namespace that the processes of a cgroup are in. It is not
+// known where it has none, where this user may not look, and where the namespace is the one of this process.
+func (h *Host) Interfaces(p string) (sum NetworkUsage, known bool, err error) {
+	pids, err := h.Procs(p)
+	if err == nil && len(pids) > 0 && !h.shareNetwork(pids[0]) {
+		var all []NetworkUsage
+		all, err = h.Network(pids[0])
+		known = err == nil
+		for _, i := range all {
+			sum.Add(i)
+		}
+	}
+	if gone(err) || errors.Is(err, fs.ErrPermission) {
+		err = nil
+	}
+	return sum, known, err
+}
+
+// shareNetwork says whether a process has the network namespace of this one.
+func (h *Host) shareNetwork(pid int) bool {
+	own, err := os.Readlink(filepath.Join(h.proc, "self", "ns", "net"))
+	if err != nil {
+		return false
+	}
+	other, err := os.Readlink(filepath.Join(h.proc, strconv.Itoa(pid), "ns", "net"))
+	return err == nil && other == own
 }
 
 // parseNetDev reads lines "eth0: 1 2 …" with 8 numbers for what was received and 8 for what was sent (net/core/net-procfs.c).

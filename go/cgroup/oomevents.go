@@ -145,21 +145,25 @@ func (w *OOMWatch) drop(name string) {
 	}
 }
 
-// mostGone bounds the eventfds that are kept of children that were removed: those of services that are started again and again.
-const mostGone = 32
+// mostSignals bounds the eventfds that are kept of children that were removed: those of services that are started again and again.
+const mostSignals = 32
 
-// keep is drop for a child that was removed, whose eventfd is left.
+// keep is drop for a child that was removed, of which its last state is left, and on v1 the eventfd.
 func (w *OOMWatch) keep(name string) {
 	m := w.children[name]
-	if m == nil || m.signal < 0 || len(w.gone) >= mostGone {
-		w.drop(name)
+	if m == nil {
 		return
 	}
-	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, m.signal, nil)
-	m.dir.Close()
-	m.dir = nil
-	w.gone[name] = m
 	delete(w.children, name)
+	if m.signal < 0 || len(w.gone) >= mostSignals {
+		w.leave(m)
+		m.signal = -1
+	} else {
+		_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, m.signal, nil)
+		m.dir.Close()
+	}
+	m.dir, m.wd = nil, -1
+	w.gone[name] = m
 }
 
 // follow takes note of children that were made and removed.
@@ -191,7 +195,7 @@ func (w *OOMWatch) follow() {
 			case mask&unix.IN_CREATE != 0:
 				w.add(string(name))
 			case mask&unix.IN_DELETE != 0:
-				w.left = append(w.left, w.leaving(string(name)))
+				w.left = append(w.left, string(name))
 				w.keep(string(name))
 			}
 		}
@@ -205,19 +209,6 @@ func (w *OOMWatch) noteMember(wd int) {
 			m.note(true)
 		}
 	}
-}
-
-// goneChild is one that was removed.
-type goneChild struct {
-	name string
-	last memoryOf
-}
-
-func (w *OOMWatch) leaving(name string) goneChild {
-	if m := w.children[name]; m != nil {
-		return goneChild{name, m.last}
-	}
-	return goneChild{name: name}
 }
 
 func (w *OOMWatch) release() {

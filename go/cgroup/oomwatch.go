@@ -43,8 +43,8 @@ type OOMWatch struct {
 	parent   *member
 	children map[string]*member
 	killed   map[string]OOM     // by name, also of children that are gone
-	left     []goneChild        // children that were removed since the last look
-	gone     map[string]*member // v1: children that were removed, of which the eventfd is left
+	left     []string           // children that were removed since the last look
+	gone     map[string]*member // children that were removed: how they stood last, and on v1 the eventfd
 	hit      time.Time          // when a hit was seen that no kill is known for yet; zero for none
 	until    time.Time          // so long the counters are read again; zero for not at all
 
@@ -143,7 +143,7 @@ func (w *OOMWatch) OwnHits(names ...string) uint64 {
 		if _, known := w.killed[name]; known {
 			return 0
 		}
-		if m := w.gone[name]; m != nil {
+		if m := w.gone[name]; m != nil && m.signal >= 0 {
 			m.readSignal()
 			hits += max(m.now.hits, 1) - 1
 		}
@@ -237,7 +237,7 @@ func (w *OOMWatch) ofAll() counts {
 // process ended of, its exit code tells.
 //
 // On v2 the watched cgroup has counted the kill as well. On v1 it only signals that its limit was hit, and nobody is known to have
-// been killed for it. (Of a child's own limit nothing certain remains there: v1 signals the end of a cgroup like a hit.)
+// been killed for it. (Of a child's own limit OwnHits tells.)
 func (w *OOMWatch) presume(known bool, now time.Time) (found []OOM) {
 	left := w.left
 	w.left = nil
@@ -247,12 +247,16 @@ func (w *OOMWatch) presume(known bool, now time.Time) (found []OOM) {
 	if lost == 0 && (known || !hit || w.parent.now.kills > w.parent.told.kills) {
 		return nil
 	}
-	for _, child := range left {
-		if _, ok := w.killed[child.name]; ok {
+	for _, name := range left {
+		if _, ok := w.killed[name]; ok {
 			continue
 		}
-		o := w.limitHit(OOM{Name: child.name, Kills: lost, Level: presumed(hit, below, child.last), Peak: child.last.peak, Used: map[string]uint64{}, At: now}, child.last)
-		w.killed[child.name] = o
+		var last memoryOf
+		if m := w.gone[name]; m != nil {
+			last = m.last
+		}
+		o := w.limitHit(OOM{Name: name, Kills: lost, Level: presumed(hit, below, last), Peak: last.peak, Used: map[string]uint64{}, At: now}, last)
+		w.killed[name] = o
 		found = append(found, o)
 	}
 	if len(found) > 0 {

@@ -16,6 +16,9 @@ const (
 	DriverSystemd  = "systemd"
 )
 
+// UseCgroupfs is how an operator gives Docker the driver that takes any cgroup for a parent, as a clause.
+const UseCgroupfs = `start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`
+
 // CheckParent says whether an engine with the given cgroup driver can put containers under a cgroup, so that a launch
 // fails with a sentence before anything is created. The engine makes what is missing in the hierarchies that the task
 // does not use; the one that limits memory must be there. "/" binds nothing and is always fine.
@@ -31,7 +34,7 @@ func (h *Host) CheckParent(driver, p string) error {
 	if driver == DriverSystemd && (!strings.HasSuffix(base, ".slice") || base == ".slice") {
 		// moby: daemon/daemon_unix.go, verifyPlatformContainerSettings
 		return &ParentError{Path: p, Why: "Docker uses the systemd cgroup driver, which takes only a slice (<name>.slice)",
-			Fix: `start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`}
+			Fix: UseCgroupfs}
 	}
 	p = ParentPath(driver, strings.TrimPrefix(p, "/"))
 	if p, err = clean(p); err != nil {

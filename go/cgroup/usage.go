@@ -40,6 +40,9 @@ type MemoryUsage struct {
 	Limit uint64 // NoLimit for none
 }
 
+// WithoutCache is what the kernel can't take back when it needs it.
+func (m *MemoryUsage) WithoutCache() uint64 { return m.Usage - min(m.Cache, m.Usage) }
+
 // PidsUsage counts processes and threads.
 type PidsUsage struct {
 	Now   uint64
@@ -159,15 +162,20 @@ func (u *Usage) cpu(dir *os.File, unified bool) error {
 		c.Time, c.User, c.System = duration(stat["usage_usec"], time.Microsecond), duration(stat["user_usec"], time.Microsecond),
 			duration(stat["system_usec"], time.Microsecond)
 		c.ThrottledTime = duration(stat["throttled_usec"], time.Microsecond)
-		c.Limit, err = cpuMax(dir)
 	} else {
 		c.ThrottledTime = duration(stat["throttled_time"], 1)
-		c.Limit, err = cfsQuota(dir)
 	}
-	if err == nil {
+	if c.Limit, err = cpuLimit(dir, unified); err == nil {
 		u.CPU = c
 	}
 	return err
+}
+
+func cpuLimit(dir *os.File, unified bool) (float64, error) {
+	if unified {
+		return cpuMax(dir)
+	}
+	return cfsQuota(dir)
 }
 
 func cpuMax(dir *os.File) (float64, error) {

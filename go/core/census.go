@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dce-go/dce/go/agentflags"
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/reaper"
 )
@@ -44,18 +45,10 @@ func (s *census) open(workDir, proc string) {
 	}
 }
 
-// agentWorkDir reads --work_dir off this process, as Mesos reads its flags: MESOS_WORK_DIR, and the command line before it.
+// agentWorkDir reads --work_dir off this process.
 func agentWorkDir(proc string) string {
-	dir := os.Getenv("MESOS_WORK_DIR")
-	line, err := os.ReadFile(filepath.Join(proc, "self", "cmdline"))
-	if err != nil {
-		return dir
-	}
-	for arg := range bytes.SplitSeq(line, []byte{0}) {
-		if v, ok := strings.CutPrefix(string(arg), "--work_dir="); ok {
-			dir = v
-		}
-	}
+	line, _ := os.ReadFile(filepath.Join(proc, "self", "cmdline")) // without it the environment is what is known
+	dir := agentflags.Parse(os.Environ(), strings.Split(string(line), "\x00"))["work_dir"]
 	if !filepath.IsAbs(dir) {
 		return ""
 	}

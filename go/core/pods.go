@@ -210,7 +210,7 @@ func count(n uint64) uint32 { return uint32(min(n, math.MaxUint32)) }
 // measure is what the tree of a container uses. Where it has none the agent measures its own cgroup, and not what passed the pod's
 // network, which is not the executor's.
 func (c *Core) measure(container string) (any, error) {
-	t, there, err := tree.Find(c.host, container)
+	path, own, err := c.podGroup(container)
 	if err != nil {
 		return nothing{}, err
 	}
@@ -218,18 +218,18 @@ func (c *Core) measure(container string) (any, error) {
 	if sandbox := c.census.of(container).sandbox; sandbox != "" {
 		services, _ = oom.Containers(sandbox)
 	}
-	if !there {
-		return c.network(c.roots[0]+"/"+container, services), nil
+	if !own {
+		return c.network(path, services), nil
 	}
-	u, err := c.host.Usage(t.Path)
+	u, err := c.host.Usage(path)
 	if err != nil {
 		return nil, fmt.Errorf("what the pod uses can't be told: %w", err)
 	}
-	processes, err := c.host.Processes(t.Path)
+	processes, err := c.host.Processes(path)
 	if err != nil {
 		return nil, fmt.Errorf("what the pod uses can't be told: %w", err)
 	}
 	out := statisticsOf(u, processes)
-	out.networkStatistics = c.network(t.Path, services)
+	out.networkStatistics = c.network(path, services)
 	return out, nil
 }

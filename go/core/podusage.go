@@ -1,9 +1,6 @@
 package core
 
 import (
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -49,9 +46,9 @@ func (c *Core) podsUse() podMetrics {
 		if len(services) == 0 { // no pod (yet): only our executor notes containers
 			continue
 		}
-		path := c.roots[0] + "/" + container
-		if t, there, err := tree.Find(c.host, container); err == nil && there {
-			path = t.Path
+		path, _, err := c.podGroup(container)
+		if err != nil {
+			continue
 		}
 		if u, err := c.host.Usage(path); err == nil {
 			sum.add(u, c.network(path, services))
@@ -61,6 +58,15 @@ func (c *Core) podsUse() podMetrics {
 	return sum
 }
 
+// podGroup is the cgroup that the pods of a container are below: a tree of their own, or the task's.
+func (c *Core) podGroup(container string) (path string, own bool, err error) {
+	t, own, err := tree.Find(c.host, container)
+	if own {
+		return t.Path, true, nil
+	}
+	return c.roots[0] + "/" + container, false, err
+}
+
 func (m *podMetrics) add(u cgroup.Usage, n networkStatistics) {
 	m.Pods++
 	if u.CPU != nil {
@@ -68,7 +74,7 @@ func (m *podMetrics) add(u cgroup.Usage, n networkStatistics) {
 		m.ThrottledSeconds += u.CPU.ThrottledTime.Seconds()
 	}
 	if u.Memory != nil {
-		m.MemoryBytes += u.Memory.Usage - min(u.Memory.Cache, u.Memory.Usage)
+		m.MemoryBytes += u.Memory.WithoutCache()
 		m.CacheBytes += u.Memory.Cache
 	}
 	if u.Pids != nil {
@@ -107,36 +113,16 @@ type networkStatistics struct {
 
 // network is what passed the interfaces that a pod shares, whose container is infra; nothing where it has none, or the host's. The
 // services are what the sandbox says, to which containers write: only those are looked at whose cgroup is there.
-func (c *Core) network(path string, services map[string]string) (out networkStatistics) {
-	if len(services) == 0 {
-		return out
-	}
-	children, _ := c.host.Children(path)
-	for _, name := range children {
-		if services[cgroup.ContainerID(name)] != labels.RoleInfra {
-			continue
-		}
-		pids, err := c.host.Procs(path + "/" + name)
-		if err != nil || len(pids) == 0 || c.onTheHost(pids[0]) {
-			continue
-		}
-		interfaces, _ := c.host.Network(pids[0])
-		for _, i := range interfaces {
-			out.ReceivedBytes, out.ReceivedPackets = out.ReceivedBytes+i.ReceivedBytes, out.ReceivedPackets+i.ReceivedPackets
-			out.ReceiveErrors, out.ReceiveDropped = out.ReceiveErrors+i.ReceiveErrors, out.ReceiveDropped+i.ReceiveDropped
-			out.SentBytes, out.SentPackets = out.SentBytes+i.SentBytes, out.SentPackets+i.SentPackets
-			out.SendErrors, out.SendDropped = out.SendErrors+i.SendErrors, out.SendDropped+i.SendDropped
+func (c *Core) network(path string, services map[string]string) networkStatistics {
+	var n cgroup.NetworkUsage
+	if len(services) > 0 {
+		children, _ := c.host.Children(path)
+		for _, name := range children {
+			if services[cgroup.ContainerID(name)] == labels.RoleInfra {
+				passed, _, _ := c.host.Interfaces(path + "/" + name)
+				n.Add(passed)
+			}
 		}
 	}
-	return out
-}
-
-// onTheHost says whether a process has the network namespace of this one.
-func (c *Core) onTheHost(pid int) bool {
-	own, err := os.Readlink(filepath.Join(c.proc, "self", "ns", "net"))
-	if err != nil {
-		return false
-	}
-	other, err := os.Readlink(filepath.Join(c.proc, strconv.Itoa(pid), "ns", "net"))
-	return err == nil && other == own
+	return networkStatistics{n.ReceivedBytes, n.ReceivedPackets, n.ReceiveErrors, n.ReceiveDropped, n.SentBytes, n.SentPackets, n.SendErrors, n.SendDropped}
 }

@@ -46,7 +46,6 @@ func cgroupDriver(f Facts) Finding {
 	if f.Engine.Err != nil {
 		return f.notSeen(errNoEngine)
 	}
-	const fix = `start dockerd with --exec-opt native.cgroupdriver=cgroupfs, or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`
 	unified := f.Cgroups.Err == nil && f.Cgroups.Value.Version == cgroup.V2
 	switch driver := f.Engine.Value.CgroupDriver; {
 	case driver == cgroup.DriverCgroupfs && unified:
@@ -56,13 +55,13 @@ func cgroupDriver(f Facts) Finding {
 	case driver == cgroup.DriverCgroupfs:
 		return ok("cgroupfs: a pod goes below %s, into its task's cgroup", f.Asked.CgroupsRoot)
 	case driver == cgroup.DriverSystemd && f.Systemd.Err != nil:
-		return fail(fix, "systemd, which takes only slices as the parent of containers, and no systemd answers here to make one: %v", f.Systemd.Err)
+		return fail(cgroup.UseCgroupfs, "systemd, which takes only slices as the parent of containers, and no systemd answers here to make one: %v", f.Systemd.Err)
 	case driver == cgroup.DriverSystemd && !unified:
 		return ok("systemd (%s here): a pod goes below %s and not %s; only the module's isolator tells the agent what it uses", f.Systemd.Value, tree.SliceRoot, f.Asked.CgroupsRoot)
 	case driver == cgroup.DriverSystemd:
 		return ok("systemd (%s here): a pod goes below %s", f.Systemd.Value, tree.SliceRoot)
 	default:
-		return fail(fix+", and as root", "%q, with which containers have no cgroup that binds them", driver)
+		return fail(cgroup.UseCgroupfs+", and as root", "%q, with which containers have no cgroup that binds them", driver)
 	}
 }
 
@@ -143,10 +142,8 @@ func (f Facts) hierarchyModes() []string {
 	modes := []string{f.Settings.Value.UseHierarchy}
 	for _, e := range f.Modules.Value.entries() {
 		for _, m := range e.Modules {
-			for _, p := range m.Parameters {
-				if m.ours() && p.Key == "use_hierarchy" {
-					modes = append(modes, p.Value)
-				}
+			if m.ours() {
+				modes = append(modes, m.value("use_hierarchy"))
 			}
 		}
 	}

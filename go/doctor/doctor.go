@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/go/tree"
 )
 
 // The defaults of Options, which are Mesos' own where it has any (src/slave/flags.cpp).
@@ -66,7 +67,7 @@ func Gather(ctx context.Context, o Options) Facts {
 	var g group
 	g.Go(func() { gatherEngine(ctx, &f, o) })
 	look(ctx, &g, o.Patience, "the cgroups", &f.Cgroups, func(context.Context) (Cgroups, error) { return readCgroups(o) })
-	look(ctx, &g, o.Patience, "systemd", &f.Systemd, readSystemd)
+	look(ctx, &g, o.Patience, "systemd", &f.Systemd, tree.Systemd)
 	look(ctx, &g, o.Patience, "the kernel", &f.Kernel, func(context.Context) (Kernel, error) { return readKernel(o.Proc) })
 	look(ctx, &g, o.Patience, "the clock", &f.Clock, func(context.Context) (Clock, error) { return readClock(o.Self) })
 	look(ctx, &g, o.Patience, "the file system of "+o.WorkDir, &f.WorkDir, func(context.Context) (Disk, error) { return readDisk(o.WorkDir) })

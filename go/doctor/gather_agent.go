@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/client"
 	"golang.org/x/sys/unix"
 
+	"github.com/dce-go/dce/go/agentflags"
 	"github.com/dce-go/dce/go/config"
 )
 
@@ -46,7 +47,7 @@ func agents(proc string) ([]Agent, error) {
 		case err != nil:
 			a.Partly = true
 		}
-		a.Flags = agentFlags(strings.Split(string(environ), "\x00"), args[1:])
+		a.Flags = agentflags.Parse(strings.Split(string(environ), "\x00"), args[1:])
 		a.Programs, a.MapsErr = goLibraries(dir)
 		out = append(out, a)
 	}
@@ -60,31 +61,6 @@ func denied(err error) bool { return errors.Is(err, fs.ErrPermission) }
 // isAgent knows the names of the program, old and new, and that of the one in a build tree.
 func isAgent(program string) bool {
 	return slices.Contains([]string{"mesos-agent", "mesos-slave"}, strings.TrimPrefix(path.Base(program), "lt-"))
-}
-
-// agentFlags reads them as Mesos does: MESOS_WORK_DIR, and over that --work_dir=, --name for true and --no-name for false
-// (Mesos: 3rdparty/stout/include/stout/flags/flags.hpp, load).
-func agentFlags(environ, args []string) map[string]string {
-	out := map[string]string{}
-	for _, v := range environ {
-		if name, value, ok := strings.Cut(v, "="); ok && strings.HasPrefix(name, "MESOS_") {
-			out[strings.ToLower(strings.TrimPrefix(name, "MESOS_"))] = value
-		}
-	}
-	for _, arg := range args {
-		flag, isFlag := strings.CutPrefix(arg, "--")
-		name, value, given := strings.Cut(flag, "=")
-		switch {
-		case !isFlag:
-		case given:
-			out[name] = value
-		case strings.HasPrefix(name, "no-"):
-			out[strings.TrimPrefix(name, "no-")] = "false"
-		default:
-			out[name] = "true"
-		}
-	}
-	return out
 }
 
 // goLibraries are the shared libraries in a process that have a Go runtime.

@@ -1,13 +1,10 @@
 package doctor
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"path"
-	"strings"
 
-	"github.com/coreos/go-systemd/v22/dbus"
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
@@ -76,18 +73,4 @@ func swapLimit(host *cgroup.Host) (limits bool, file string, err error) {
 		return false, file, nil
 	}
 	return err == nil, file, err
-}
-
-// readSystemd asks systemd for its version, by the ways that package tree makes slices.
-func readSystemd(ctx context.Context) (string, error) {
-	bus, err := dbus.NewSystemConnectionContext(ctx)
-	if err != nil {
-		var private error
-		if bus, private = dbus.NewSystemdConnectionContext(ctx); private != nil {
-			return "", err
-		}
-	}
-	defer bus.Close()
-	version, err := bus.GetManagerProperty("Version")
-	return strings.Trim(version, `"`), err
 }

@@ -16,15 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/tests/fakehost"
 )
-
-func put(t *testing.T, root, name, content string) string {
-	t.Helper()
-	full := filepath.Join(root, name)
-	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
-	require.NoError(t, os.WriteFile(full, []byte(content), 0o644))
-	return full
-}
 
 // fakeHost is a machine in a directory with these mounts, as type and options below /sys/fs/cgroup, and files.
 func fakeHost(t *testing.T, mounts map[string]string, self string, files map[string]string) cgroup.Options {
@@ -39,10 +32,10 @@ func fakeHost(t *testing.T, mounts map[string]string, self string, files map[str
 		fmt.Fprintf(&table, "30 1 0:30 / /sys/fs/cgroup%s rw,relatime shared:9 - %s %s rw,%s\n", dir, kind, kind, options)
 		require.NoError(t, os.MkdirAll(filepath.Join(root, "/sys/fs/cgroup", dir), 0o755))
 	}
-	put(t, root, "/proc/self/mountinfo", table.String())
-	put(t, root, "/proc/self/cgroup", self)
+	fakehost.Put(t, root, "/proc/self/mountinfo", table.String())
+	fakehost.Put(t, root, "/proc/self/cgroup", self)
 	for name, content := range files {
-		put(t, root, "/sys/fs/cgroup/"+name, content)
+		fakehost.Put(t, root, "/sys/fs/cgroup/"+name, content)
 	}
 	return cgroup.Options{Root: root}
 }
@@ -66,15 +59,15 @@ func TestCgroupsV1(t *testing.T) {
 	require.ErrorAs(t, c.RootErr, &off)
 	require.ElementsMatch(t, []string{"blkio", "freezer"}, keysOf(c.Missing))
 
-	put(t, host.Root, "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n")
-	put(t, host.Root, "/sys/fs/cgroup/memory/memory.use_hierarchy", "1\n")
+	fakehost.Put(t, host.Root, "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n")
+	fakehost.Put(t, host.Root, "/sys/fs/cgroup/memory/memory.use_hierarchy", "1\n")
 	c, err = readCgroups(Options{CgroupsRoot: "/none", Cgroups: host})
 	require.NoError(t, err)
 	require.True(t, c.SwapLimit)
 	require.NoError(t, c.RootErr)
 	require.ErrorIs(t, c.AgentErr, fs.ErrNotExist)
 
-	put(t, host.Root, "/sys/fs/cgroup/memory/memory.use_hierarchy", "garbage\n")
+	fakehost.Put(t, host.Root, "/sys/fs/cgroup/memory/memory.use_hierarchy", "garbage\n")
 	c, err = readCgroups(Options{CgroupsRoot: "/none", Cgroups: host})
 	require.NoError(t, err)
 	require.ErrorContains(t, c.RootErr, "garbage")
@@ -122,8 +115,8 @@ func TestNoCgroups(t *testing.T) {
 
 func TestPIDGroups(t *testing.T) {
 	host := fakeHost(t, mountsV1, selfV1, map[string]string{"pids/user/pids.max": "100\n", "pids/user/pids.current": "90\n"})
-	put(t, host.Root, "/proc/7/cgroup", "5:pids:/user/unbound\n")
-	put(t, host.Root, "/sys/fs/cgroup/pids/user/unbound/pids.max", "max\n")
+	fakehost.Put(t, host.Root, "/proc/7/cgroup", "5:pids:/user/unbound\n")
+	fakehost.Put(t, host.Root, "/sys/fs/cgroup/pids/user/unbound/pids.max", "max\n")
 	groups, err := pidGroups(host, "7")
 	require.NoError(t, err)
 	require.Equal(t, []PIDGroup{{filepath.Join(host.Root, "/sys/fs/cgroup/pids/user/pids.max"), 90, 100}}, groups)
@@ -133,16 +126,16 @@ func TestAgents(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	proc := t.TempDir()
-	put(t, proc, "1/cmdline", "/sbin/init\x00")
-	put(t, proc, "7/cmdline", "/usr/sbin/mesos-agent\x00--work_dir=/w\x00--switch_user\x00--no-cgroups_limit_swap\x00stray\x00")
-	put(t, proc, "7/environ", "PATH=/bin\x00MESOS_WORK_DIR=/env\x00MESOS_CGROUPS_ROOT=own\x00")
-	put(t, proc, "7/maps", "7f00-7f01 r-xp 00000000 08:01 12 /lib/libc.so.6\n7f00-7f01 r-xp 00000000 08:01 12                 /x/with space.so\n7f00-7f01 rw-p 00000000 00:00 0 [heap]\n")
-	put(t, proc, "7/root/lib/libc.so.6", "no ELF")
+	fakehost.Put(t, proc, "1/cmdline", "/sbin/init\x00")
+	fakehost.Put(t, proc, "7/cmdline", "/usr/sbin/mesos-agent\x00--work_dir=/w\x00--switch_user\x00--no-cgroups_limit_swap\x00stray\x00")
+	fakehost.Put(t, proc, "7/environ", "PATH=/bin\x00MESOS_WORK_DIR=/env\x00MESOS_CGROUPS_ROOT=own\x00")
+	fakehost.Put(t, proc, "7/maps", "7f00-7f01 r-xp 00000000 08:01 12 /lib/libc.so.6\n7f00-7f01 r-xp 00000000 08:01 12                 /x/with space.so\n7f00-7f01 rw-p 00000000 00:00 0 [heap]\n")
+	fakehost.Put(t, proc, "7/root/lib/libc.so.6", "no ELF")
 	require.NoError(t, os.MkdirAll(filepath.Join(proc, "7/root/x"), 0o755))
 	require.NoError(t, os.Symlink(self, filepath.Join(proc, "7/root/x/with space.so"))) // Go built it
-	put(t, proc, "8/cmdline", "/build/src/.libs/lt-mesos-slave\x00")
-	put(t, proc, "9/cmdline", "vi\x00mesos-agent\x00")
-	put(t, proc, "uptime", "")
+	fakehost.Put(t, proc, "8/cmdline", "/build/src/.libs/lt-mesos-slave\x00")
+	fakehost.Put(t, proc, "9/cmdline", "vi\x00mesos-agent\x00")
+	fakehost.Put(t, proc, "uptime", "")
 	found, err := agents(proc)
 	require.NoError(t, err)
 	require.Len(t, found, 1, "process 8 ended before its environment could be read")
@@ -191,19 +184,19 @@ func TestThisHost(t *testing.T) {
 	d, err = readDisk("/proc")
 	require.NoError(t, err)
 	require.Zero(t, d.Inodes)
-	_, err = readDisk(put(t, t.TempDir(), "file", "") + "/below")
+	_, err = readDisk(fakehost.Put(t, t.TempDir(), "file", "") + "/below")
 	require.ErrorContains(t, err, "not a directory")
 }
 
 func TestOpenFiles(t *testing.T) {
 	dir := t.TempDir()
-	n, err := openFiles(put(t, dir, "a", "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n"))
+	n, err := openFiles(fakehost.Put(t, dir, "a", "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files\n"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1024, n)
-	n, err = openFiles(put(t, dir, "b", "Max open files            unlimited            unlimited            files\n"))
+	n, err = openFiles(fakehost.Put(t, dir, "b", "Max open files            unlimited            unlimited            files\n"))
 	require.NoError(t, err)
 	require.Zero(t, n)
-	_, err = openFiles(put(t, dir, "c", "Max open files            many\n"))
+	_, err = openFiles(fakehost.Put(t, dir, "c", "Max open files            many\n"))
 	require.Error(t, err)
 }
 
@@ -219,7 +212,7 @@ func TestSettings(t *testing.T) {
 	require.Empty(t, s.EngineHost, "the engine package looks there itself")
 
 	// Executors have what the agent gives them, and nothing of a shell's.
-	file := put(t, t.TempDir(), "env.json", `{"DOCKER_HOST": "unix:///agent.sock", "DCE_CGROUP_USE_HIERARCHY": "warn"}`)
+	file := fakehost.Put(t, t.TempDir(), "env.json", `{"DOCKER_HOST": "unix:///agent.sock", "DCE_CGROUP_USE_HIERARCHY": "warn"}`)
 	for _, given := range []string{file, "file://" + file, `{"DOCKER_HOST": "unix:///agent.sock", "DCE_CGROUP_USE_HIERARCHY": "warn"}`} {
 		s, err = readSettings(own("DOCKER_HOST=unix:///shell.sock", "DCE_CGROUP_USE_HIERARCHY=off"), &Agent{Flags: map[string]string{executorVariables: given}})
 		require.NoError(t, err)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // compile builds C, as a shared library unless args say otherwise.
@@ -22,7 +24,7 @@ func compile(t *testing.T, name, source string, args ...string) string {
 	if len(args) == 0 {
 		args = []string{"-shared", "-fPIC"}
 	}
-	text, err := exec.Command("gcc", append(args, "-o", out, put(t, dir, "x.c", source))...).CombinedOutput()
+	text, err := exec.Command("gcc", append(args, "-o", out, fakehost.Put(t, dir, "x.c", source))...).CombinedOutput()
 	require.NoError(t, err, "%s", text)
 	return out
 }
@@ -49,12 +51,12 @@ func TestReadLibrary(t *testing.T) {
 	whole, err := os.ReadFile(so)
 	require.NoError(t, err)
 	for _, size := range []int{0, 1, 4, 40, 63, 64, 100, 1000, len(whole) / 2} {
-		l, err := ReadLibrary(put(t, t.TempDir(), "cut.so", string(whole[:size])))
+		l, err := ReadLibrary(fakehost.Put(t, t.TempDir(), "cut.so", string(whole[:size])))
 		require.NoError(t, err, size)
 		require.NotEmpty(t, l.Flaw, "%d bytes of %d", size, len(whole))
 	}
 	whole[18] = byte(elf.EM_ARM) // e_machine
-	other := put(t, t.TempDir(), "arm.so", string(whole))
+	other := fakehost.Put(t, t.TempDir(), "arm.so", string(whole))
 	l, err = ReadLibrary(other)
 	require.NoError(t, err)
 	require.Contains(t, Facts{}.loadable(other, Seen[Library]{Value: l}).Saw, "another machine (EM_ARM")
@@ -64,7 +66,7 @@ func TestReadLibrary(t *testing.T) {
 	require.Equal(t, "it is no file", l.Flaw)
 	_, err = ReadLibrary("/nowhere.so")
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	l, err = ReadLibrary(put(t, t.TempDir(), "text.so", strings.Repeat("text", 100)))
+	l, err = ReadLibrary(fakehost.Put(t, t.TempDir(), "text.so", strings.Repeat("text", 100)))
 	require.NoError(t, err)
 	require.Contains(t, l.Flaw, "no shared library")
 	self, err := os.Executable()
@@ -101,7 +103,7 @@ func FuzzReadLibrary(f *testing.F) {
 	f.Add(head)
 	f.Add([]byte("\x7fELF"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		l, err := ReadLibrary(put(t, t.TempDir(), "x.so", string(content)))
+		l, err := ReadLibrary(fakehost.Put(t, t.TempDir(), "x.so", string(content)))
 		if err == nil && l.Flaw == "" {
 			_ = Facts{}.loadable("x.so", Seen[Library]{Value: l})
 		}
@@ -117,7 +119,7 @@ func TestReadProgram(t *testing.T) {
 	require.True(t, p.Static)
 	require.Equal(t, machine(), p.Machine)
 	require.EqualValues(t, 0o755, p.Mode)
-	_, err = readProgram(put(t, t.TempDir(), "x", "#!/bin/sh\n"))
+	_, err = readProgram(fakehost.Put(t, t.TempDir(), "x", "#!/bin/sh\n"))
 	require.ErrorContains(t, err, "is no program")
 	for _, none := range []string{"", "/nowhere"} {
 		_, err = readProgram(none)
@@ -128,7 +130,7 @@ func TestReadProgram(t *testing.T) {
 func TestManifests(t *testing.T) {
 	so := compile(t, "libx.so", "int a_module;")
 	good := fmt.Sprintf(`{"libraries": [{"file": %q, "modules": [{"name": "a_module", "parameters": [{"key": "k", "value": "v"}]}]}]}`, so)
-	file := put(t, t.TempDir(), "m.json", good)
+	file := fakehost.Put(t, t.TempDir(), "m.json", good)
 	for _, given := range []string{file, "file://" + file, good} {
 		m := readManifest(given)
 		require.NoError(t, m.Err)
@@ -146,7 +148,7 @@ func TestManifests(t *testing.T) {
 		`{"libraries": [{"file": 3}]}`:     "number",
 		`{"libraries": [{"file": "/x", "modules": [{"name": "n", "parameters": [{"key": "k", "value": true}]}]}]}`: "bool",
 	} {
-		require.ErrorContains(t, readManifest(put(t, t.TempDir(), "m.json", text)).Err, says, "%s", text)
+		require.ErrorContains(t, readManifest(fakehost.Put(t, t.TempDir(), "m.json", text)).Err, says, "%s", text)
 	}
 	m := readManifest(`{"library": []}`)
 	require.NoError(t, m.Err)
@@ -161,9 +163,9 @@ func TestModulesOfAFolder(t *testing.T) {
 	dir := t.TempDir()
 	so := compile(t, "libmesos_dce.so", "int "+hookName+", "+isolatorName+";")
 	core := compile(t, coreName, coreSource+"1;")
-	put(t, dir, "b.json", fmt.Sprintf(`{"libraries": [{"file": %q, "modules": [{"name": %q}, {"name": %q, "parameters": [{"key": "core", "value": %q}]}]}]}`,
+	fakehost.Put(t, dir, "b.json", fmt.Sprintf(`{"libraries": [{"file": %q, "modules": [{"name": %q}, {"name": %q, "parameters": [{"key": "core", "value": %q}]}]}]}`,
 		so, hookName, isolatorName, core))
-	put(t, dir, "a.json~", "no JSON")
+	fakehost.Put(t, dir, "a.json~", "no JSON")
 	m, err := readModules(Options{ModulesDir: dir})
 	require.NoError(t, err)
 	require.Len(t, m.Manifests, 2, "Mesos reads every file")

@@ -19,14 +19,11 @@ import (
 type Pod struct {
 	ID       string
 	Identity labels.Identity
-	Services []Service      // by name; infra is the first
-	Cgroup   string         // that its containers are below; "" where none of them runs or it can't be seen
-	Usage    *cgroup.Usage  // of Cgroup, with what else lives there, such as the executor; nil without Cgroup
-	Network  []NetworkUsage // of infra, and so of all services that share its network; none where it can't be read
+	Services []Service            // by name; infra is the first
+	Cgroup   string               // that its containers are below; "" where none of them runs or it can't be seen
+	Usage    *cgroup.Usage        // of Cgroup, with what else lives there, such as the executor; nil without Cgroup
+	Network  *cgroup.NetworkUsage // of infra, and so of all services that share its network; nil where it is not known
 }
-
-// NetworkUsage is what passed an interface of the pod.
-type NetworkUsage = cgroup.NetworkUsage
 
 // Service is one container of a pod.
 type Service struct {
@@ -124,49 +121,39 @@ func locate(host *cgroup.Host, pods []Pod) (map[string]string, error) {
 }
 
 // measure reads what the pod and its services use. What ended meanwhile uses nothing.
-func (p *Pod) measure(host *cgroup.Host, where map[string]string) (err error) {
-	for i := range p.Services {
-		s := &p.Services[i]
+func (p *Pod) measure(host *cgroup.Host, where map[string]string) error {
+	for _, s := range p.Services {
 		own, there := where[s.Container]
 		if !there {
 			continue
 		}
-		if s.Usage, err = usage(host, own); err != nil {
-			return err
-		}
 		p.Cgroup = path.Dir(own)
 		if s.Role == labels.RoleInfra {
-			if p.Network, err = network(host, own); err != nil {
+			n, known, err := host.Interfaces(own)
+			if err != nil {
 				return err
+			}
+			if known {
+				p.Network = &n
 			}
 		}
 	}
-	if p.Cgroup != "" {
-		p.Usage, err = usage(host, p.Cgroup)
+	if p.Cgroup == "" {
+		return nil
 	}
-	return err
-}
-
-func usage(host *cgroup.Host, p string) (*cgroup.Usage, error) {
-	u, err := host.Usage(p)
+	all, children, err := host.UsageBelow(p.Cgroup)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return &u, err
-}
-
-// network reads the interfaces by one of the cgroup's processes, where this user may.
-func network(host *cgroup.Host, p string) ([]NetworkUsage, error) {
-	pids, err := host.Procs(p)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(pids) == 0 {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n, err := host.Network(pids[0])
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return nil, nil
+	p.Usage = &all
+	for i := range p.Services {
+		s := &p.Services[i]
+		if u, there := children[path.Base(where[s.Container])]; there {
+			s.Usage = &u
+		}
 	}
-	return n, err
+	return nil
 }

@@ -81,7 +81,7 @@ func TestList(t *testing.T) {
 	require.Equal(t, []string{"infra", "old", "web"}, []string{web.Services[0].Name, web.Services[1].Name, web.Services[2].Name})
 	require.Nil(t, web.Services[1].Usage, "it ended")
 	require.EqualValues(t, 2, web.Services[2].Usage.Pids.Now)
-	require.Equal(t, []NetworkUsage{{Name: "eth0", ReceivedBytes: 1, ReceivedPackets: 2, SentBytes: 3, SentPackets: 4}}, web.Network)
+	require.Equal(t, &cgroup.NetworkUsage{ReceivedBytes: 1, ReceivedPackets: 2, SentBytes: 3, SentPackets: 4}, web.Network)
 }
 
 func TestErrors(t *testing.T) {
@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 	_, err := List(t.Context(), fixed{err: gone})
 	require.ErrorIs(t, err, gone)
 
-	h := host(t, map[string]string{"/sys/fs/cgroup/dce/c/id/pids.current": "garbage", "/sys/fs/cgroup/dce/c/id/cgroup.procs": ""})
+	h := host(t, map[string]string{"/sys/fs/cgroup/dce/c/pids.current": "1", "/sys/fs/cgroup/dce/c/pids.max": "max", "/sys/fs/cgroup/dce/c/id/pids.current": "garbage", "/sys/fs/cgroup/dce/c/id/cgroup.procs": ""})
 	pods, err := List(t.Context(), fixed{containers: []engine.Container{container("web", "web", labels.RoleService, "id", engine.StatusRunning)}})
 	require.NoError(t, err)
 	var bad *cgroup.ValueError

@@ -3,12 +3,9 @@ package launch
 import (
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/mesos/mesos-go/api/v1/lib"
 
-	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/qos"
 	"github.com/dce-go/dce/go/tree"
 )
@@ -90,22 +87,4 @@ func (g grant) mostCPUs() float64 {
 		return g.cpus
 	}
 	return g.Limit.CPUs
-}
-
-// quotaOf is the CFS quota that a cgroup has, in CPUs; 0 where it has none or the host knows of none.
-func quotaOf(host *cgroup.Host, path string) float64 {
-	var quota, period string
-	if host.Version() == cgroup.V2 {
-		text, _ := host.Read("cpu", path, "cpu.max")
-		quota, period, _ = strings.Cut(text, " ")
-	} else {
-		quota, _ = host.Read("cpu", path, "cpu.cfs_quota_us")
-		period, _ = host.Read("cpu", path, "cpu.cfs_period_us")
-	}
-	q, _ := strconv.ParseFloat(quota, 64) // "max" and -1 are none
-	p, _ := strconv.ParseFloat(period, 64)
-	if !(q > 0 && p > 0) {
-		return 0
-	}
-	return q / p
 }

@@ -67,7 +67,7 @@ func TestLimitsOfAPod(t *testing.T) {
 	require.Equal(t, tree.Limits{}, grant{}.throttled().limits(0))
 }
 
-func TestQuotaOf(t *testing.T) {
+func TestTheQuotaThatIsThere(t *testing.T) {
 	v1 := "31 1 0:31 / /cg/cpu rw - cgroup cgroup rw,cpu\n"
 	v2 := "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n"
 	for name, c := range map[string]struct {
@@ -90,7 +90,8 @@ func TestQuotaOf(t *testing.T) {
 			}
 			c.files["cg/cgroup.controllers"] = "cpu\n"
 			_, host := fakeHost(t, c.mounts, "2:memory:/\n1:cpu:/\n0::/\n", c.files)
-			require.InDelta(t, c.want, quotaOf(host, "/p"), 0)
+			got, _ := host.CPULimit("/p")
+			require.InDelta(t, c.want, got, 0)
 		})
 	}
 }

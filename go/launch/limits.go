@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/qos"
 )
 
 // LimitsError refuses a pod whose services are promised more memory than its task has.
@@ -20,22 +21,23 @@ func (e *LimitsError) Reason() string { return "REASON_TASK_INVALID" }
 
 // checkLimits adds up the limits that the services have themselves. An error says that they promise memory that is not there:
 // the kernel would end a service that stays within its own limit. The same goes for what they reserve. Too many CPUs only make
-// services wait for each other, so they are a warning. Services without a limit add nothing. Those that end before others begin count as Kubernetes counts
-// init containers: only as far as one of them alone has more than all the others together (pkg/api/v1/resource/helpers.go).
+// services wait for each other, so they are a warning. Services without a limit add nothing. Those that end before others begin count
+// as Kubernetes counts init containers: only as far as one of them alone has more than all the others together
+// (pkg/api/v1/resource/helpers.go).
 func checkLimits(spec engine.PodSpec, task grant) (warning string, err error) {
 	memory := sum(spec, func(r *container.Resources) float64 { return float64(max(r.Memory, 0)) })
 	reserved := sum(spec, func(r *container.Resources) float64 { return float64(max(r.MemoryReservation, 0)) })
 	cpus := sum(spec, cpuLimit)
 	if total, list := memory.total(); task.Limit.Memory > 0 && total > float64(task.Limit.Memory) {
 		err = &LimitsError{fmt.Sprintf("the memory limits of the services add up to %s (%s) and the task has %s: give the task more memory, "+
-			"lower mem_limit, or set limits.check to warn", megabytes(total), list(megabytes), megabytes(float64(task.Limit.Memory)))}
+			"lower mem_limit, or set limits.check to warn", qos.Megabytes(total), list(qos.Megabytes[float64]), qos.Megabytes(float64(task.Limit.Memory)))}
 	} else if total, list := reserved.total(); task.Request.Memory > 0 && total > float64(task.Request.Memory) {
 		err = &LimitsError{fmt.Sprintf("the memory reservations of the services add up to %s (%s) and the task has %s: give the task more memory, "+
-			"lower mem_reservation, or set limits.check to warn", megabytes(total), list(megabytes), megabytes(float64(task.Request.Memory)))}
+			"lower mem_reservation, or set limits.check to warn", qos.Megabytes(total), list(qos.Megabytes[float64]), qos.Megabytes(float64(task.Request.Memory)))}
 	}
 	if total, list := cpus.total(); task.mostCPUs() > 0 && total > task.mostCPUs()*1.001 {
 		warning = fmt.Sprintf("The CPU limits of the services add up to %s (%s) and the task has %s: they share what it has.",
-			decimal(total), list(decimal), decimal(task.mostCPUs()))
+			qos.Decimal(total), list(qos.Decimal), qos.Decimal(task.mostCPUs()))
 	}
 	return warning, err
 }
@@ -122,11 +124,4 @@ func (s sums) total() (float64, func(func(float64) string) string) {
 		}
 		return strings.Join(parts, " + ")
 	}
-}
-
-func megabytes(bytes float64) string { return decimal(bytes/(1<<20)) + " MB" }
-
-// decimal rounds to what people read.
-func decimal(v float64) string {
-	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")
 }

@@ -81,7 +81,7 @@ func (p *parents) take(ctx context.Context, fromModule, driver string, id labels
 	if again {
 		limits, at.quota = others.Plus(limits), p.used[at.Path].quota
 	} else if at.limited {
-		at.quota = quotaOf(p.host, at.Path)
+		at.quota, _ = p.host.CPULimit(at.Path) // one that can't be read is taken for none
 	}
 	if !again {
 		p.used[at.Path] = at // what is made is removed also where its limits can't be written

@@ -24,7 +24,7 @@ func (p Pod) Decide(asked Class) (Class, error) {
 	for _, s := range p.Services {
 		if s.Limit.Memory > 0 && s.Request.Memory > s.Limit.Memory { // the engine would refuse it, too, without the names
 			return "", contradiction("service %s reserves %s of memory and its limit is %s: lower deploy.resources.reservations.memory, or raise the limit",
-				s.Name, megabytes(s.Request.Memory), megabytes(s.Limit.Memory))
+				s.Name, Megabytes(s.Request.Memory), Megabytes(s.Limit.Memory))
 		}
 	}
 	derived := p.Class()
@@ -51,9 +51,11 @@ func (p Pod) Decide(asked Class) (Class, error) {
 	return asked, nil
 }
 
-func megabytes(bytes uint64) string { return decimal(float64(bytes)/(1<<20)) + " MB" }
+// Megabytes is an amount of memory for people.
+func Megabytes[N uint64 | float64](bytes N) string { return Decimal(float64(bytes)/(1<<20)) + " MB" }
 
-func decimal(v float64) string {
+// Decimal rounds to what people read.
+func Decimal(v float64) string {
 	if short := strconv.FormatFloat(v, 'f', 2, 64); strings.Trim(short, "0.") != "" {
 		return strings.TrimRight(strings.TrimRight(short, "0"), ".")
 	}

@@ -77,13 +77,13 @@ func (p Pod) wholly() error {
 	case t.Limit.Memory == 0:
 		return contradiction("the memory of the task has no limit")
 	case t.Limit.Memory != t.Request.Memory:
-		return contradiction("the task requests %s of memory and may use %s", megabytes(t.Request.Memory), megabytes(t.Limit.Memory))
+		return contradiction("the task requests %s of memory and may use %s", Megabytes(t.Request.Memory), Megabytes(t.Limit.Memory))
 	case t.Request.CPUs == 0:
 		return contradiction("the task is not sure of its CPUs, which are revocable or none")
 	case t.Limit.CPUs == 0:
 		return contradiction("the CPUs of the task have no limit (cpu.cfs_quota gives them one)")
 	case t.Limit.CPUs != t.Request.CPUs:
-		return contradiction("the task requests %s CPUs and may use %s", decimal(t.Request.CPUs), decimal(t.Limit.CPUs))
+		return contradiction("the task requests %s CPUs and may use %s", Decimal(t.Request.CPUs), Decimal(t.Limit.CPUs))
 	}
 	return p.fits()
 }
@@ -101,9 +101,9 @@ func (p Pod) each() error {
 		case b.Limit.CPUs == 0:
 			return contradiction("service %s has no CPU limit (deploy.resources.limits.cpus)", s.Name)
 		case b.Request.Memory != b.Limit.Memory:
-			return contradiction("service %s reserves %s of memory and may use %s", s.Name, megabytes(b.Request.Memory), megabytes(b.Limit.Memory))
+			return contradiction("service %s reserves %s of memory and may use %s", s.Name, Megabytes(b.Request.Memory), Megabytes(b.Limit.Memory))
 		case b.Request.CPUs != b.Limit.CPUs:
-			return contradiction("service %s reserves %s CPUs and may use %s", s.Name, decimal(b.Request.CPUs), decimal(b.Limit.CPUs))
+			return contradiction("service %s reserves %s CPUs and may use %s", s.Name, Decimal(b.Request.CPUs), Decimal(b.Limit.CPUs))
 		}
 	}
 	if len(p.members()) == 0 {
@@ -119,9 +119,9 @@ const slack = 1e-6
 func (p Pod) fits() error {
 	switch sum := p.requests(); {
 	case sum.Memory > p.Task.Request.Memory:
-		return contradiction("the services request %s of memory together and the task has %s", megabytes(sum.Memory), megabytes(p.Task.Request.Memory))
+		return contradiction("the services request %s of memory together and the task has %s", Megabytes(sum.Memory), Megabytes(p.Task.Request.Memory))
 	case sum.CPUs > p.Task.Request.CPUs+slack:
-		return contradiction("the services request %s CPUs together and the task has %s", decimal(sum.CPUs), decimal(p.Task.Request.CPUs))
+		return contradiction("the services request %s CPUs together and the task has %s", Decimal(sum.CPUs), Decimal(p.Task.Request.CPUs))
 	}
 	return nil
 }

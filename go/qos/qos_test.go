@@ -211,7 +211,7 @@ func TestSettings(t *testing.T) {
 
 func TestNumbersForPeople(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 1: "1", 10: "10", 0.5: "0.5", 1.256: "1.26", 0.0004: "0.0004", 100.001: "100"} {
-		require.Equal(t, want, decimal(v))
+		require.Equal(t, want, Decimal(v))
 	}
-	require.Equal(t, "1.5 MB", megabytes(3*mb/2))
+	require.Equal(t, "1.5 MB", Megabytes(uint64(3*mb/2)))
 }

@@ -51,11 +51,14 @@ func doubt(t thing, m Match, seen *Observed) string {
 		return fmt.Sprintf("its label %s is %s, but its ids give %s", labels.Pod, pod, id.PodID())
 	case !named(t, pod):
 		return "it is not named after its pod " + pod
-	case t.kind != engine.KindContainer || len(m.CgroupRoots) == 0 || settled(t, m.groupsOf(id.Container), seen.Cgroups):
+	case t.kind != engine.KindContainer || len(m.CgroupRoots) == 0:
+		return ""
+	}
+	own := m.groupsOf(id.Container)
+	if settled(t, own, seen.Cgroups) {
 		return ""
 	}
 	details, asked := seen.Details[t.id]
-	own := m.groupsOf(id.Container)
 	if asked && below(details.CgroupParent, own) {
 		return ""
 	}

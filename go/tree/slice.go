@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
+
+	"github.com/dce-go/dce/go/cgroup"
 )
 
 // systemdPatience bounds what is asked of systemd in one go. Docker itself waits for half a minute.
@@ -161,6 +164,15 @@ func onBus(ctx context.Context, do func(context.Context, *dbus.Conn) error) erro
 	return do(ctx, bus)
 }
 
+// Systemd is the version of the systemd that slices are asked of, where it answers.
+func Systemd(ctx context.Context) (version string, err error) {
+	err = onBus(ctx, func(_ context.Context, bus *dbus.Conn) error {
+		version, err = bus.GetManagerProperty("Version")
+		return err
+	})
+	return strings.Trim(version, `"`), err
+}
+
 // noBusError says that systemd can't be talked to at all.
 type noBusError struct{ err error }
 
@@ -181,8 +193,7 @@ func explain(unit, op string, err error) error {
 	var absent *noBusError
 	switch {
 	case errors.As(err, &absent):
-		e.fix = `where the executor runs in a container, mount /run/dbus/system_bus_socket of the host into it; where no systemd runs, start dockerd with --exec-opt native.cgroupdriver=cgroupfs, ` +
-			`or "exec-opts": ["native.cgroupdriver=cgroupfs"] in /etc/docker/daemon.json`
+		e.fix = "where the executor runs in a container, mount /run/dbus/system_bus_socket of the host into it; where no systemd runs, " + cgroup.UseCgroupfs
 	case named(err) == "org.freedesktop.DBus.Error.AccessDenied", named(err) == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		e.Denied = true
 		e.fix = "run the executor as root, or load the agent module"

@@ -67,15 +67,13 @@ func used(u *cgroup.Usage) []string {
 		cells[0] = u.CPU.Time.Round(10 * time.Millisecond).String()
 	}
 	if m := u.Memory; m != nil {
-		cells[1], cells[2] = limited(units.BytesSize(float64(withoutCache(m))), units.BytesSize(float64(m.Limit)), m.Limit), units.BytesSize(float64(m.Cache))
+		cells[1], cells[2] = limited(units.BytesSize(float64(m.WithoutCache())), units.BytesSize(float64(m.Limit)), m.Limit), units.BytesSize(float64(m.Cache))
 	}
 	if p := u.Pids; p != nil {
 		cells[3] = limited(fmt.Sprint(p.Now), fmt.Sprint(p.Limit), p.Limit)
 	}
 	return cells
 }
-
-func withoutCache(m *cgroup.MemoryUsage) uint64 { return m.Usage - min(m.Cache, m.Usage) }
 
 func limited(now, most string, limit uint64) string {
 	if limit == cgroup.NoLimit {
@@ -132,12 +130,8 @@ func psDocument(pods []inventory.Pod) []podDocument {
 		id := p.Identity
 		doc := podDocument{Task: id.Task, Pod: p.ID, Framework: id.Framework, Executor: id.Executor, Container: id.Container,
 			Agent: id.Agent, WorkDir: id.Scope, Cgroup: p.Cgroup, Usage: usageOf(p.Usage)}
-		if doc.Usage != nil && len(p.Network) > 0 {
-			var in, sent uint64
-			for _, n := range p.Network {
-				in, sent = in+n.ReceivedBytes, sent+n.SentBytes
-			}
-			doc.Usage.ReceivedBytes, doc.Usage.SentBytes = &in, &sent
+		if doc.Usage != nil && p.Network != nil {
+			doc.Usage.ReceivedBytes, doc.Usage.SentBytes = &p.Network.ReceivedBytes, &p.Network.SentBytes
 		}
 		for _, s := range p.Services {
 			one := serviceDocument{Service: s.Name, Role: s.Role, Container: s.Container, Image: s.Image, Status: string(s.Status),
