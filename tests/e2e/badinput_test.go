@@ -132,6 +132,6 @@ func TestLogsCanNotBeWritten(t *testing.T) {
 		}
 	})
 	l.await(mesos.TASK_RUNNING)
-	require.Eventually(t, func() bool { return l.stdout.String() != "" }, patience, pollEvery, "stdout still gets the output")
+	require.Eventually(t, func() bool { return l.Stdout.String() != "" }, patience, pollEvery, "stdout still gets the output")
 	l.kill()
 }

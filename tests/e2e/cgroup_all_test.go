@@ -7,8 +7,6 @@ import (
 
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
-
-	"github.com/dce-go/dce/go/cgroup"
 )
 
 // TestAllTheCPUQuotaIsHadInFull is the lower bound of TestTheCPUQuotaBindsTheSum: two busy containers use what the task has to
@@ -17,10 +15,7 @@ func TestAllTheCPUQuotaIsHadInFull(t *testing.T) {
 	const cpus = 0.5
 	a := app{cpus: cpus, files: map[string]string{"compose.yaml": "services:\n" + busy("one") + busy("two")}}
 	n := newNode(t, prepare(a))
-	host, err := cgroup.Open(cgroup.Options{})
-	require.NoError(t, err)
-	require.NoError(t, host.Create("/"+n.root, "cpu"))
-	require.NoError(t, host.Write("cpu", "/"+n.root, "cpu.shares", "262144"))
+	n.limit("cpu", "cpu.shares", "262144")
 	l := n.launch(a)
 	l.await(mesos.TASK_RUNNING)
 	require.InEpsilon(t, cpus, l.cpus(), 0.05)

@@ -147,6 +147,6 @@ func TestLimitsThatAddUpToMoreThanTheTaskHas(t *testing.T) {
 
 	l = launch(t, app{mem: 256, files: files, labels: map[string]string{"dce.limits.check": "warn"}})
 	l.await(mesos.TASK_RUNNING)
-	require.Contains(t, l.stderr.String(), "add up to 300 MB")
+	require.Contains(t, l.Stderr.String(), "add up to 300 MB")
 	l.kill()
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/labels"
-	"github.com/dce-go/dce/go/localagent"
 )
 
 // boxed is a container of an image and a network.
@@ -39,7 +38,7 @@ func launchBoxed(t *testing.T, a app, box *mesos.ContainerInfo, command *mesos.C
 	info := n.task(a)
 	by := *info.Executor
 	info.Executor, info.Container, info.Command = nil, box, command
-	run, err := n.agent.LaunchGroup(by, mesos.TaskGroupInfo{Tasks: []mesos.TaskInfo{info}})
+	run, err := n.LaunchGroup(by, mesos.TaskGroupInfo{Tasks: []mesos.TaskInfo{info}})
 	require.NoError(t, err)
 	return &launched{n, info.TaskID.Value, run}
 }
@@ -54,7 +53,7 @@ func (l *launched) inspected() map[string]map[string]any {
 	l.t.Helper()
 	out := map[string]map[string]any{}
 	pod := l.containers()
-	names := []string{l.run.ID, "RUN", l.id, "TASK", filepath.Dir(l.run.Sandbox), "RUNS", l.root, "ROOT"}
+	names := []string{l.run.ID, "RUN", l.id, "TASK", filepath.Dir(l.run.Sandbox), "RUNS", l.Root, "ROOT"}
 	for service, c := range pod {
 		for _, label := range []string{labels.Pod, labels.Scope, labels.Executor, labels.Framework, labels.Agent} {
 			names = append(names, c.Labels[label], label)
@@ -257,7 +256,7 @@ func TestComposeFileWinsOverContainer(t *testing.T) {
 	l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "from the file\n", l.file("logs/web.log"))
-	require.Contains(t, l.stderr.String(), "the files are run, TaskInfo.container is not looked at")
+	require.Contains(t, l.Stderr.String(), "the files are run, TaskInfo.container is not looked at")
 }
 
 // The executor in an image, as under Mesos' containerizer: it sees its sandbox elsewhere than the engine, and of the host only
@@ -276,15 +275,12 @@ exec chroot "$0" /dce-executor' `
 
 func TestExecutorInAnImage(t *testing.T) {
 	launchInside := func(t *testing.T, a app, command *mesos.CommandInfo) *launched {
-		n := newNode(t, func(o *localagent.Options) { prepare(a)(o) })
-		info := n.task(a)
-		command.Environment = info.Executor.Command.Environment
-		info.Executor.Command = command
-		info.Executor.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_MESOS.Enum(), Mesos: &mesos.ContainerInfo_MesosInfo{
-			Image: &mesos.Image{Type: mesos.Image_DOCKER.Enum(), Docker: &mesos.Image_Docker{Name: "some/image"}}}}
-		run, err := n.agent.Launch(info)
-		require.NoError(t, err)
-		return &launched{n, info.TaskID.Value, run}
+		return launchAs(t, a, func(info *mesos.TaskInfo) {
+			command.Environment = info.Executor.Command.Environment
+			info.Executor.Command = command
+			info.Executor.Container = &mesos.ContainerInfo{Type: mesos.ContainerInfo_MESOS.Enum(), Mesos: &mesos.ContainerInfo_MesosInfo{
+				Image: &mesos.Image{Type: mesos.Image_DOCKER.Enum(), Docker: &mesos.Image_Docker{Name: "some/image"}}}}
+		})
 	}
 	t.Run("that has what it needs", func(t *testing.T) {
 		command := inImage + strings.Join([]string{t.TempDir(), world.executor, strings.TrimPrefix(world.box.Host(), "unix://")}, " ")

@@ -13,13 +13,11 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/go/reaper"
 	"github.com/dce-go/dce/tests/harness"
-	"github.com/dce-go/dce/tests/watch"
 )
 
 const (
@@ -30,12 +28,8 @@ const (
 // node is an agent of the test's own. When the test ends everything must be as it was before.
 type node struct {
 	*harness.Agent
-	t      *testing.T
-	agent  *localagent.Agent
-	root   string // --cgroups_root
-	stdout *watch.Output
-	stderr *watch.Output
-	swept  bool // the executor dies in this test, so that what it leaves has to be swept
+	t     *testing.T
+	swept bool // the executor dies in this test, so that what it leaves has to be swept
 }
 
 // app is a task to be launched.
@@ -49,24 +43,18 @@ type app struct {
 	cpus   float64           // default 2
 }
 
-func newNode(t *testing.T, change func(*localagent.Options)) *node {
+func newNode(t *testing.T, change ...func(*localagent.Options)) *node {
 	t.Helper()
 	before := world.List(t)
-	n := &node{t: t}
-	changes := []func(*localagent.Options){}
-	if change != nil {
-		changes = append(changes, change)
-	}
-	n.Agent = harness.NewAgent(t, world.Engine, "e2e", changes...)
-	n.agent, n.root, n.stdout, n.stderr = n.Agent.Agent, n.Root, &n.Stdout, &n.Stderr
+	n := &node{Agent: harness.NewAgent(t, world.Engine, "e2e", change...), t: t}
 	t.Cleanup(func() {
 		failed := t.Failed()
-		n.Agent.Close()
+		n.Close()
 		if failed || n.swept {
-			n.sweep(n.Cgroups, n.WorkDir())
+			n.sweep()
 		}
-		left := harness.Difference(before, world.List(t, n.root))
-		harness.RemoveRoot(n.root)
+		left := harness.Difference(before, world.List(t, n.Root))
+		harness.RemoveRoot(n.Root)
 		if !failed {
 			require.Empty(t, left, "something is left (+), or something foreign is gone (-)")
 		}
@@ -75,16 +63,23 @@ func newNode(t *testing.T, change func(*localagent.Options)) *node {
 }
 
 // sweep removes what a killed executor left, as the agent module would. dockerd may take a moment to see who is dead.
-func (n *node) sweep(host *cgroup.Host, scope string) {
+func (n *node) sweep() {
 	gw := connect(n.t)
 	for range 20 {
-		report, err := reaper.Sweep(context.Background(), gw, host, reaper.Match{Scope: scope, CgroupRoots: []string{"/" + n.root}})
+		report, err := reaper.Sweep(context.Background(), gw, n.Cgroups, reaper.Match{Scope: n.WorkDir(), CgroupRoots: []string{"/" + n.Root}})
 		n.t.Logf("swept: %+v, error: %v", report, err)
 		if err == nil && len(report.Left) == 0 {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// limit writes a file of the agent's root, which is above the task's cgroup.
+func (n *node) limit(controller, file, value string) {
+	n.t.Helper()
+	require.NoError(n.t, n.Cgroups.Create("/"+n.Root, controller))
+	require.NoError(n.t, n.Cgroups.Write(controller, "/"+n.Root, file, value))
 }
 
 func connect(t *testing.T) *engine.Docker {
@@ -143,18 +138,26 @@ type launched struct {
 // launch starts an agent, and the app on it.
 func launch(t *testing.T, a app, change ...func(*localagent.Options)) *launched {
 	t.Helper()
-	n := newNode(t, func(o *localagent.Options) {
-		prepare(a)(o)
-		for _, c := range change {
-			c(o)
-		}
-	})
-	return n.launch(a)
+	return launchAs(t, a, func(*mesos.TaskInfo) {}, change...)
+}
+
+// launchAs starts an agent, and on it the app, whose task is changed first.
+func launchAs(t *testing.T, a app, change func(*mesos.TaskInfo), options ...func(*localagent.Options)) *launched {
+	t.Helper()
+	n := newNode(t, append([]func(*localagent.Options){prepare(a)}, options...)...)
+	info := n.task(a)
+	change(&info)
+	return n.begin(info)
 }
 
 func (n *node) launch(a app) *launched {
 	n.t.Helper()
-	r := n.Begin(n.task(a))
+	return n.begin(n.task(a))
+}
+
+func (n *node) begin(info mesos.TaskInfo) *launched {
+	n.t.Helper()
+	r := n.Begin(info)
 	return &launched{n, r.Task, r.Container}
 }
 
@@ -178,7 +181,7 @@ func (l *launched) gone() {
 // kill kills the task and waits for the end of everything.
 func (l *launched) kill() mesos.TaskStatus {
 	l.t.Helper()
-	require.NoError(l.t, l.agent.Kill(l.id, nil))
+	require.NoError(l.t, l.Kill(l.id, nil))
 	status := l.await(mesos.TASK_KILLED)
 	l.gone()
 	return status

@@ -13,7 +13,6 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/localagent"
 )
 
@@ -26,17 +25,8 @@ type inspected struct {
 // inspect launches a task that change adds checks to.
 func inspect(t *testing.T, a app, change func(*mesos.TaskInfo), more ...func(*localagent.Options)) *inspected {
 	t.Helper()
-	n := newNode(t, func(o *localagent.Options) {
-		prepare(a)(o)
-		for _, m := range more {
-			m(o)
-		}
-	})
-	info := n.task(a)
-	change(&info)
-	run, err := n.agent.Launch(info)
-	require.NoError(t, err)
-	return &inspected{&launched{n, info.TaskID.Value, run}, n.agent.Updates(t.Context())}
+	l := launchAs(t, a, change, more...)
+	return &inspected{l, l.Updates(t.Context())}
 }
 
 // next is the next update of the task.
@@ -255,19 +245,14 @@ func TestHealthOfTheTaskAndOfTheFile(t *testing.T) {
 func TestHealthCheckUnder24MB(t *testing.T) {
 	a := served()
 	n := newNode(t, prepare(a))
-	host, err := cgroup.Open(cgroup.Options{})
-	require.NoError(t, err)
-	require.NoError(t, host.Create("/"+n.root, "memory"))
-	require.NoError(t, host.Write("memory", "/"+n.root, "memory.limit_in_bytes", "25165824"))
+	n.limit("memory", "memory.limit_in_bytes", "25165824")
 	info := n.task(a)
 	at(mesos.HealthCheck{Type: mesos.HealthCheck_HTTP, HTTP: &mesos.HealthCheck_HTTPCheckInfo{Port: 8080, Path: new("/up")}, GracePeriodSeconds: new(5.0)})(&info)
-	run, err := n.agent.Launch(info)
-	require.NoError(t, err)
-	i := &inspected{&launched{n, info.TaskID.Value, run}, n.agent.Updates(t.Context())}
+	i := &inspected{n.begin(info), n.Updates(t.Context())}
 	i.running()
 	require.True(t, i.expect(mesos.TASK_RUNNING, healthReason).GetHealthy())
 	time.Sleep(5 * time.Second) // some twenty checks
-	failed, err := host.Read("memory", "/"+n.root, "memory.failcnt")
+	failed, err := n.Cgroups.Read("memory", "/"+n.Root, "memory.failcnt")
 	require.NoError(t, err)
 	require.Equal(t, "0", strings.TrimSpace(failed), "the limit was never met")
 	i.kill()
@@ -324,7 +309,7 @@ func TestChecksOfEveryType(t *testing.T) {
 			second := i.expect(mesos.TASK_RUNNING, mesos.REASON_TASK_CHECK_STATUS_UPDATED)
 			require.Equal(t, &c.second, second.CheckStatus)
 			require.Nil(t, second.Healthy, "a check says nothing about health")
-			require.NoError(t, i.agent.Kill(i.id, nil))
+			require.NoError(t, i.Kill(i.id, nil))
 			require.Equal(t, &c.second, i.await(mesos.TASK_KILLED).CheckStatus)
 			i.gone()
 		})

@@ -12,17 +12,6 @@ import (
 	"github.com/dce-go/dce/go/aurora/auroratest"
 )
 
-// launchAs launches an app whose task is changed first.
-func launchAs(t *testing.T, a app, change func(*mesos.TaskInfo)) *launched {
-	t.Helper()
-	n := newNode(t, prepare(a))
-	info := n.task(a)
-	change(&info)
-	run, err := n.agent.Launch(info)
-	require.NoError(t, err)
-	return &launched{n, info.TaskID.Value, run}
-}
-
 // TestTheKindOfAPod is what the end of the only service with code 0 means, by who says so.
 func TestTheKindOfAPod(t *testing.T) {
 	assigned := func(isService bool) func(*mesos.TaskInfo) {
@@ -179,7 +168,7 @@ func TestARestartedServiceIsUnhealthyUntilItIsHealthyAgain(t *testing.T) {
 	running := l.await(mesos.TASK_RUNNING)
 	require.True(t, running.GetHealthy())
 	var seen []string
-	updates := l.agent.Updates(t.Context())
+	updates := l.Updates(t.Context())
 	for len(seen) < 3 {
 		select {
 		case u := <-updates:

@@ -99,8 +99,8 @@ func TestPodFromLaunchToKill(t *testing.T) {
 	require.NotEmpty(t, status.GetMessage())
 	require.Contains(t, l.file("logs/store.log"), "store is up\n")
 	require.Contains(t, l.file("logs/migrate.log"), "migrated\n")
-	require.Regexp(t, `(?m)^store +\| store is up$`, l.stdout.String())
-	require.NotContains(t, l.stdout.String(), "level=", "the executor's own log goes to stderr")
+	require.Regexp(t, `(?m)^store +\| store is up$`, l.Stdout.String())
+	require.NotContains(t, l.Stdout.String(), "level=", "the executor's own log goes to stderr")
 }
 
 func TestServicesFindEachOtherByName(t *testing.T) {
@@ -242,7 +242,7 @@ func TestUnhealthyPodFails(t *testing.T) {
 func TestShutdownStopsThePod(t *testing.T) {
 	l := launch(t, app{files: map[string]string{"compose.yaml": service("command: [sleep, '1000']", "init: true")}})
 	l.await(mesos.TASK_RUNNING)
-	require.NoError(t, l.agent.Shutdown(l.node.executor(app{}).ExecutorID.Value))
+	require.NoError(t, l.Shutdown(l.node.executor(app{}).ExecutorID.Value))
 	l.await(mesos.TASK_KILLED)
 	l.gone()
 }

@@ -60,9 +60,7 @@ func recorded(t *testing.T, name string, more map[string]string) *launched {
 			return nil
 		}
 	})
-	run, err := n.agent.Launch(r.Task)
-	require.NoError(t, err)
-	return &launched{n, r.Task.TaskID.Value, run}
+	return n.begin(r.Task)
 }
 
 // published are the host ports of the pod by the container's.
@@ -81,9 +79,9 @@ func TestAnAppOfMarathon(t *testing.T) {
 	require.Equal(t, map[uint16]uint16{80: 31870, 81: 31871}, l.published())
 	require.Equal(t, "service", parse[told](t, l.file("pod.json")).Kind)
 	l.kill()
-	require.Equal(t, []string{"STARTING", "RUNNING", "KILLING", "KILLED"}, l.told())
+	require.Equal(t, []string{"STARTING", "RUNNING", "KILLING", "KILLED"}, l.states())
 	require.Equal(t, l.id+" good day\n", l.file("logs/web.log"))
-	require.Contains(t, l.stderr.String(), "grace=2s", "the app's taskKillGracePeriodSeconds")
+	require.Contains(t, l.Stderr.String(), "grace=2s", "the app's taskKillGracePeriodSeconds")
 }
 
 // TestAJobOfAurora follows what Aurora's MesosTaskFactory makes of a job with an executor of -custom_executor_config. Its data
@@ -95,6 +93,6 @@ func TestAJobOfAurora(t *testing.T) {
 	l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "job", parse[told](t, l.file("pod.json")).Kind)
-	require.Equal(t, []string{"STARTING", "RUNNING", "FINISHED"}, l.told())
+	require.Equal(t, []string{"STARTING", "RUNNING", "FINISHED"}, l.states())
 	require.Equal(t, l.id+" no greeting\n", l.file("logs/web.log"))
 }

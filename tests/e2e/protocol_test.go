@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/localagent"
-	"github.com/dce-go/dce/tests/watch"
 )
 
 // deaf is a service that takes no notice of SIGTERM.
@@ -24,53 +23,33 @@ const deaf = `command: [sh, -c, "trap 'echo no' TERM; echo up; while :; do sleep
 type several struct {
 	*node
 	tasks []*launched
-	log   *watch.Output // the executor's
 }
 
 func launchSeveral(t *testing.T, group bool, files map[string]string, names ...string) *several {
 	t.Helper()
-	s := &several{log: &watch.Output{}}
-	s.node = newNode(t, func(o *localagent.Options) {
-		prepare(app{files: files})(o)
-		o.Stderr = s.log
-	})
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("stderr of the executor:\n%s", s.log)
-		}
-	})
+	s := &several{node: newNode(t, prepare(app{files: files}))}
 	by := s.executor(app{})
 	var infos []mesos.TaskInfo
 	for _, name := range names {
 		info := s.task(app{name: name, mem: 64, labels: map[string]string{"fileName": name + ".yaml"}})
 		info.Executor = by
 		infos = append(infos, info)
-		s.tasks = append(s.tasks, &launched{s.node, name, nil})
 	}
 	if group {
 		for i := range infos {
 			infos[i].Executor = nil
 		}
-		run, err := s.agent.LaunchGroup(*by, mesos.TaskGroupInfo{Tasks: infos})
+		run, err := s.LaunchGroup(*by, mesos.TaskGroupInfo{Tasks: infos})
 		require.NoError(t, err)
-		for _, l := range s.tasks {
-			l.run = run
+		for _, name := range names {
+			s.tasks = append(s.tasks, &launched{s.node, name, run})
 		}
 		return s
 	}
-	for i, info := range infos {
-		run, err := s.agent.Launch(info)
-		require.NoError(t, err)
-		s.tasks[i].run = run
+	for _, info := range infos {
+		s.tasks = append(s.tasks, s.begin(info))
 	}
 	return s
-}
-
-func (s *several) says(pattern string) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	require.NoError(s.t, s.log.Await(ctx, pattern))
 }
 
 func TestTwoPodsInOneExecutor(t *testing.T) {
@@ -81,12 +60,12 @@ func TestTwoPodsInOneExecutor(t *testing.T) {
 	two.await(mesos.TASK_RUNNING)
 	require.Len(t, one.containers(), 2)
 	require.Len(t, two.containers(), 2)
-	require.Eventually(t, func() bool { return strings.Count(s.stdout.String(), "heard") == 2 }, patience, pollEvery)
+	require.Eventually(t, func() bool { return strings.Count(s.Stdout.String(), "heard") == 2 }, patience, pollEvery)
 	logs, err := filepath.Glob(filepath.Join(two.run.Sandbox, "logs*", "web.log"))
 	require.NoError(t, err)
 	require.Len(t, logs, 2, "services of the same name, and none writes into the other's log")
 
-	require.NoError(t, s.agent.Kill("one", nil))
+	require.NoError(t, s.Kill("one", nil))
 	one.await(mesos.TASK_KILLED)
 	require.Eventually(t, func() bool { return len(one.containers()) == 0 }, patience, pollEvery)
 	require.Len(t, two.containers(), 2, "the other lives on")
@@ -94,37 +73,17 @@ func TestTwoPodsInOneExecutor(t *testing.T) {
 	// A third one is killed as soon as it was received.
 	info := s.task(app{name: "three", labels: map[string]string{"fileName": "three.yaml"}})
 	info.Executor = s.executor(app{})
-	_, err = s.agent.Launch(info)
-	require.NoError(t, err)
-	require.NoError(t, s.agent.Kill("three", nil))
-	three := &launched{s.node, "three", two.run}
+	three := s.begin(info)
+	require.NoError(t, s.Kill("three", nil))
 	require.Equal(t, mesos.REASON_TASK_KILLED_DURING_LAUNCH.String(), new(three.await(mesos.TASK_KILLED)).GetReason().String())
 
-	require.NoError(t, s.agent.Kill("two", nil))
+	require.NoError(t, s.Kill("two", nil))
 	two.await(mesos.TASK_KILLED)
 	two.gone()
 	for _, l := range []*launched{one, two} {
-		require.Equal(t, []string{"STARTING", "RUNNING", "KILLED"}, l.told())
+		require.Equal(t, []string{"STARTING", "RUNNING", "KILLED"}, l.states())
 	}
-	require.Equal(t, []string{"STARTING", "KILLED"}, three.told())
-}
-
-// told is what Mesos was told of one of several tasks, up to its end.
-func (l *launched) told() []string {
-	l.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var out []string
-	for u := range l.agent.Updates(ctx) {
-		if u.Status.TaskID.Value != l.id {
-			continue
-		}
-		out = append(out, strings.TrimPrefix(u.Status.GetState().String(), "TASK_"))
-		if u.Terminal() {
-			break
-		}
-	}
-	return out
+	require.Equal(t, []string{"STARTING", "KILLED"}, three.states())
 }
 
 func TestAGroupDiesWithItsFirstDead(t *testing.T) {
@@ -158,7 +117,7 @@ func TestAGroupDiesWithItsFirstDead(t *testing.T) {
 func TestAKillOfATaskThatWasNeverLaunched(t *testing.T) {
 	s := launchSeveral(t, false, map[string]string{"one.yaml": service("command: [sleep, '1000']", "init: true")}, "one")
 	s.tasks[0].await(mesos.TASK_RUNNING)
-	require.NoError(t, s.agent.SendKill(s.executor(app{}).ExecutorID.Value, "stranger"))
+	require.NoError(t, s.SendKill(s.executor(app{}).ExecutorID.Value, "stranger"))
 	stranger := &launched{s.node, "stranger", s.tasks[0].run}
 	status := stranger.await(mesos.TASK_KILLED)
 	require.Equal(t, mesos.REASON_TASK_UNKNOWN.String(), status.GetReason().String())
@@ -170,7 +129,7 @@ func TestAKillOfATaskThatWasNeverLaunched(t *testing.T) {
 // TestShutdownOfADeafPod: all levels of a stop fit into the agent's grace, and it is said who overran.
 func TestShutdownOfADeafPod(t *testing.T) {
 	for name, end := range map[string]func(*several) error{
-		"SHUTDOWN": func(s *several) error { return s.agent.Shutdown(s.executor(app{}).ExecutorID.Value) },
+		"SHUTDOWN": func(s *several) error { return s.Shutdown(s.executor(app{}).ExecutorID.Value) },
 		"SIGTERM":  func(s *several) error { return syscall.Kill(s.tasks[0].run.Pid(), syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,15 +147,13 @@ services:
 			require.Equal(t, mesos.SOURCE_EXECUTOR, status.GetSource())
 			require.Equal(t, mesos.REASON_EXECUTOR_TERMINATED.String(), status.GetReason().String())
 			require.Contains(t, status.GetMessage(), "Killed after the grace period: back, front")
-			s.says("Killed after the grace period: back, front")
+			s.Says("Killed after the grace period: back, front")
 			if name == "SIGTERM" { // else the agent may end the executor before it could remove everything
 				l.gone()
 				return
 			}
 			s.swept = true
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
-			defer cancel()
-			require.NoError(t, l.run.Wait(ctx))
+			l.is().Over()
 		})
 	}
 }
@@ -216,7 +173,7 @@ func TestOverADomainSocketWithAToken(t *testing.T) {
 			o.Environment = map[string]string{"LIBPROCESS_SSL_ENABLED": "1"} // TLS is for TCP only
 		})
 	l.await(mesos.TASK_RUNNING)
-	require.Eventually(t, func() bool { return strings.Contains(l.stdout.String(), "token=") }, patience, pollEvery)
+	require.Eventually(t, func() bool { return strings.Contains(l.Stdout.String(), "token=") }, patience, pollEvery)
 	for service, c := range l.containers() {
 		whole, err := world.docker.ContainerInspect(context.Background(), c.ID)
 		require.NoError(t, err)
@@ -229,7 +186,7 @@ func TestOverADomainSocketWithAToken(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, children, "the executor has none that could inherit it")
 	l.kill()
-	for _, written := range []string{l.stdout.String(), l.stderr.String()} {
+	for _, written := range []string{l.Stdout.String(), l.Stderr.String()} {
 		require.NotContains(t, written, token)
 	}
 	require.NoError(t, filepath.WalkDir(l.run.Sandbox, func(path string, d os.DirEntry, err error) error {
@@ -257,7 +214,7 @@ func TestTaskKillingOnlyForThoseWhoKnowIt(t *testing.T) {
 				func(o *localagent.Options) { o.Framework.Capabilities = c.capabilities })
 			l.await(mesos.TASK_RUNNING)
 			l.kill()
-			require.Equal(t, c.want, l.told())
+			require.Equal(t, c.want, l.states())
 		})
 	}
 }

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -17,15 +15,12 @@ func TestSentencesNameTheFolderOfTheirPod(t *testing.T) {
 	s.tasks[0].await(mesos.TASK_RUNNING)
 	info := s.task(app{name: "two", mem: 64, labels: map[string]string{"fileName": "two.yaml"}})
 	info.Executor = s.executor(app{})
-	run, err := s.agent.Launch(info)
-	require.NoError(t, err)
-	status := (&launched{s.node, "two", run}).await(mesos.TASK_FAILED)
+	two := s.begin(info)
+	status := two.await(mesos.TASK_FAILED)
 	named := regexp.MustCompile(`look at (logs\S*/web\.log)`).FindStringSubmatch(status.GetMessage())
 	require.NotEmpty(t, named, status.GetMessage())
 	require.NotEqual(t, "logs/web.log", named[1])
-	said, err := os.ReadFile(filepath.Join(run.Sandbox, named[1]))
-	require.NoError(t, err)
-	require.Equal(t, "hello\n", string(said))
+	require.Equal(t, "hello\n", two.file(named[1]))
 	s.tasks[0].kill()
 }
 

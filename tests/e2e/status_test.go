@@ -124,7 +124,7 @@ func TestWhatMesosAndPeopleAreToldOfARunningPod(t *testing.T) {
 	whole = parse[told](t, l.file("pod.json"))
 	require.Equal(t, "killed", whole.Phase)
 	require.Equal(t, "KILLED", whole.Status.State)
-	require.Regexp(t, `timeline, ms since launch: store +- +\d+ +\d+ +\d+`, l.stderr.String())
+	require.Regexp(t, `timeline, ms since launch: store +- +\d+ +\d+ +\d+`, l.Stderr.String())
 	left, err := filepath.Glob(filepath.Join(l.run.Sandbox, ".pod.json*"))
 	require.NoError(t, err)
 	require.Empty(t, left)

@@ -22,15 +22,15 @@ func TestTheAgentRestartsInEveryState(t *testing.T) {
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
 			h := hold(t, plain, state, with{agent: []func(*localagent.Options){checkpointing}})
-			require.NoError(t, h.agent.Down())
-			h.says("The subscription to the Mesos agent is lost")
+			require.NoError(t, h.Down())
+			h.Says("The subscription to the Mesos agent is lost")
 			h.release()
 			if state == "stopping" {
-				h.says("state=TASK_KILLED")
+				h.Says("state=TASK_KILLED")
 			} else {
-				h.says("state=TASK_RUNNING")
+				h.Says("state=TASK_RUNNING")
 			}
-			require.NoError(t, h.agent.Up(50*time.Millisecond))
+			require.NoError(t, h.Up(50*time.Millisecond))
 			if state != "stopping" {
 				h.await(mesos.TASK_RUNNING)
 				h.flag("end")
@@ -47,7 +47,7 @@ func TestTheAgentRestartsInEveryState(t *testing.T) {
 func (l *task) killUntilServed() {
 	l.t.Helper()
 	for begun := time.Now(); time.Since(begun) < patience; {
-		require.NoError(l.t, l.agent.Kill(l.id, nil))
+		require.NoError(l.t, l.Kill(l.id, nil))
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		err := l.Stderr.Await(ctx, "event=Kill")
 		cancel()
@@ -91,11 +91,11 @@ func agentIsGone(t *testing.T, states ...string) {
 			t.Run(name+"/"+state, func(t *testing.T) {
 				h := hold(t, plain, state, with{agent: []func(*localagent.Options){c.agent}})
 				h.flag("end")
-				require.NoError(t, h.agent.Down())
+				require.NoError(t, h.Down())
 				h.alone()
-				h.says(c.says)
+				h.Says(c.says)
 				h.release()
-				require.NoError(t, h.agent.Up(0))
+				require.NoError(t, h.Up(0))
 			})
 		}
 	}
@@ -110,13 +110,13 @@ func launchComesTwice(t *testing.T, states ...string) {
 	for _, state := range states {
 		t.Run(state, func(t *testing.T) {
 			h := hold(t, plain, state, with{})
-			require.NoError(t, h.agent.Redeliver(h.id))
-			h.says("The agent launches a task that is known already; nothing changes.")
+			require.NoError(t, h.Redeliver(h.id))
+			h.Says("The agent launches a task that is known already; nothing changes.")
 			h.release()
 			if state != "stopping" {
 				h.await(mesos.TASK_RUNNING)
 				h.flag("end")
-				require.NoError(t, h.agent.Kill(h.id, nil))
+				require.NoError(t, h.Kill(h.id, nil))
 			}
 			h.await(mesos.TASK_KILLED)
 			h.gone()

@@ -33,7 +33,7 @@ func dockerdHangs(t *testing.T, states ...string) {
 			if state != "stopping" {
 				h.await(mesos.TASK_RUNNING)
 				h.flag("end")
-				require.NoError(t, h.agent.Kill(h.id, nil))
+				require.NoError(t, h.Kill(h.id, nil))
 			}
 			status := h.await(mesos.TASK_KILLED)
 			require.NotContains(t, status.GetMessage(), "grace")

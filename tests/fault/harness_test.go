@@ -27,7 +27,6 @@ type node struct {
 	*harness.Agent
 	t      *testing.T
 	engine *engine
-	agent  *localagent.Agent
 	proxy  *faulty.Proxy
 }
 
@@ -45,7 +44,6 @@ func newNode(t *testing.T, e *engine, compose string, change ...func(*localagent
 			return os.WriteFile(filepath.Join(sandbox, "compose.yaml"), []byte(compose), 0o644)
 		}
 	}}, change...)...)
-	n.agent = n.Agent.Agent
 	t.Cleanup(n.close)
 	return n
 }
@@ -54,10 +52,10 @@ func newNode(t *testing.T, e *engine, compose string, change ...func(*localagent
 func (n *node) close() {
 	failed := n.t.Failed()
 	_ = n.engine.box.Resume() // harmless where it was not stopped; fails where it is down
-	ctx, cancel := n.within()
+	ctx, cancel := harness.Within()
 	defer cancel()
 	require.NoError(n.t, n.engine.box.Up(ctx))
-	n.Agent.Close()
+	n.Close()
 	require.NoError(n.t, n.proxy.Close())
 	left, err := n.engine.box.Left(ctx)
 	require.NoError(n.t, err)
@@ -66,7 +64,7 @@ func (n *node) close() {
 			_ = n.engine.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		}
 	} else {
-		require.Empty(n.t, append(left, n.cgroups()...))
+		require.Empty(n.t, append(left, harness.Cgroups(n.Root)...))
 	}
 	harness.RemoveRoot(n.Root)
 }
@@ -95,19 +93,6 @@ func (n *node) launch(settings ...string) *task {
 // is what the harness has of it.
 func (l *task) is() *harness.Run { return &harness.Run{Agent: l.Agent, Task: l.id, Container: l.run} }
 
-func (n *node) within() (context.Context, context.CancelFunc) { return harness.Within() }
-
-// says waits for a line of the executor's log, prints for one of a service's output.
-func (n *node) says(pattern string) {
-	n.t.Helper()
-	n.Says(pattern)
-}
-
-func (n *node) prints(pattern string) {
-	n.t.Helper()
-	n.Prints(pattern)
-}
-
 // reaches waits for something that a proxy or a registry tells.
 func (n *node) reaches(c <-chan struct{}) {
 	n.t.Helper()
@@ -134,7 +119,7 @@ func (l *task) gone() {
 func (l *task) swept() {
 	l.t.Helper()
 	l.is().Over()
-	ctx, cancel := l.within()
+	ctx, cancel := harness.Within()
 	defer cancel()
 	for _, c := range l.containers() {
 		require.Equal(l.t, "exited", string(c.State))
@@ -145,7 +130,7 @@ func (l *task) swept() {
 
 func (l *task) kill(grace time.Duration) mesos.TaskStatus {
 	l.t.Helper()
-	require.NoError(l.t, l.agent.Kill(l.id, &grace))
+	require.NoError(l.t, l.Kill(l.id, &grace))
 	return l.await(mesos.TASK_KILLED)
 }
 
@@ -179,13 +164,10 @@ func (n *node) begun(service string) string {
 	return fmt.Sprintf("%s, pid %d", c.State.StartedAt, c.State.Pid)
 }
 
-// cgroups lists what is below the agent's root.
-func (n *node) cgroups() []string { return harness.Cgroups(n.Root) }
-
 // processes are those of the pod's containers, as the kernel knows them.
 func (l *task) processes() []string {
 	var out []string
-	for _, dir := range l.cgroups() {
+	for _, dir := range harness.Cgroups(l.Root) {
 		if filepath.Base(filepath.Dir(dir)) != l.run.ID { // only the containers' own
 			continue
 		}

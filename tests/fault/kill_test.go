@@ -19,7 +19,7 @@ func TestKillInEveryState(t *testing.T) {
 			}
 			begun := time.Now()
 			if state != "stopping" {
-				require.NoError(t, h.agent.Kill(h.id, nil))
+				require.NoError(t, h.Kill(h.id, nil))
 			}
 			status := h.await(mesos.TASK_KILLED)
 			t.Logf("after %v: %s", time.Since(begun).Round(time.Millisecond), status.GetMessage())
@@ -40,9 +40,9 @@ func TestKillInEveryState(t *testing.T) {
 // TestASecondKillShortens: the first one gives all the time of the world.
 func TestASecondKillShortens(t *testing.T) {
 	h := hold(t, plain, "running", with{})
-	require.NoError(t, h.agent.Kill(h.id, new(time.Hour)))
-	h.prints("got TERM")
-	require.NoError(t, h.agent.Kill(h.id, new(2*time.Hour)))
+	require.NoError(t, h.Kill(h.id, new(time.Hour)))
+	h.Prints("got TERM")
+	require.NoError(t, h.Kill(h.id, new(2*time.Hour)))
 	status := h.kill(100 * time.Millisecond)
 	require.Contains(t, status.GetMessage(), "Killed after the grace period: web")
 	h.gone()

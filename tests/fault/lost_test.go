@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/tests/faulty"
+	"github.com/dce-go/dce/tests/harness"
 	"github.com/dce-go/dce/tests/images"
 )
 
 // up starts dockerd again.
 func (n *node) up() {
 	n.t.Helper()
-	ctx, cancel := n.within()
+	ctx, cancel := harness.Within()
 	defer cancel()
 	require.NoError(n.t, n.engine.box.Up(ctx))
 }
@@ -24,7 +25,7 @@ func TestAnEngineThatIsDownAtFirst(t *testing.T) {
 	n := newNode(t, plain, web(images.Busybox))
 	require.NoError(t, plain.box.Down())
 	l := n.launch()
-	l.says("The Docker engine does not answer yet")
+	l.Says("The Docker engine does not answer yet")
 	l.flag("healthy")
 	l.up()
 	l.await(mesos.TASK_RUNNING)
@@ -53,7 +54,7 @@ func engineIsLost(t *testing.T, states ...string) {
 			h := hold(t, live, state, with{})
 			require.NoError(t, live.box.Kill())
 			h.proxy.Cut()
-			require.NoError(t, h.agent.Kill(h.id, new(time.Duration))) // a kill, while it waits for the engine
+			require.NoError(t, h.Kill(h.id, new(time.Duration))) // a kill, while it waits for the engine
 			status := h.await(mesos.TASK_KILLED)
 			require.Empty(t, h.processes())
 			if webRuns(state) {
@@ -72,10 +73,10 @@ func TestAnEngineThatIsLostForTooLong(t *testing.T) {
 	l := hold(t, live, "running", with{settings: []string{"engine.lost_timeout=500ms"}}).task
 	require.NotEmpty(t, l.processes())
 	require.NoError(t, live.box.Kill())
-	l.says("The Docker engine is out of reach")
-	l.says("event=EngineLost")
+	l.Says("The Docker engine is out of reach")
+	l.Says("event=EngineLost")
 	require.NotEmpty(t, l.processes(), "the stop waits for the engine as long as the services may take")
-	require.NoError(t, l.agent.Kill(l.id, new(100*time.Millisecond))) // until somebody has no patience
+	require.NoError(t, l.Kill(l.id, new(100*time.Millisecond))) // until somebody has no patience
 	status := l.await(mesos.TASK_FAILED)
 	require.Contains(t, status.GetMessage(), "raise engine.lost_timeout")
 	require.Contains(t, status.GetMessage(), "the executor itself ended the processes of: web")
@@ -91,9 +92,9 @@ func TestKillWhileDockerdIsDown(t *testing.T) {
 		die  func() error
 		kill func(l *task) error
 	}{
-		"stopped, kill":    {live.box.Down, func(l *task) error { return l.agent.Kill(l.id, new(500*time.Millisecond)) }},
-		"killed, kill":     {live.box.Kill, func(l *task) error { return l.agent.Kill(l.id, new(500*time.Millisecond)) }},
-		"killed, shutdown": {live.box.Kill, func(l *task) error { return l.agent.Shutdown("executor-" + l.id) }},
+		"stopped, kill":    {live.box.Down, func(l *task) error { return l.Kill(l.id, new(500*time.Millisecond)) }},
+		"killed, kill":     {live.box.Kill, func(l *task) error { return l.Kill(l.id, new(500*time.Millisecond)) }},
+		"killed, shutdown": {live.box.Kill, func(l *task) error { return l.Shutdown("executor-" + l.id) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := hold(t, live, "running", with{}).task
@@ -119,13 +120,13 @@ func TestDockerdComesBackInTheMiddleOfAStop(t *testing.T) {
 	l := hold(t, live, "running", with{}).task
 	l.flag("end")
 	require.NoError(t, live.box.Kill())
-	l.says("The Docker engine is out of reach")
-	require.NoError(t, l.agent.Kill(l.id, nil))
-	l.says("event=Kill phase=stopping")
+	l.Says("The Docker engine is out of reach")
+	require.NoError(t, l.Kill(l.id, nil))
+	l.Says("event=Kill phase=stopping")
 	l.up()
 	status := l.await(mesos.TASK_KILLED)
 	require.Equal(t, "The pod was killed on request.", status.GetMessage())
-	l.prints("got TERM")
+	l.Prints("got TERM")
 	l.gone()
 }
 
@@ -135,9 +136,9 @@ func TestAnEventStreamThatBreaks(t *testing.T) {
 	reached, release := h.proxy.Hold("GET /events", 1, faulty.Before)
 	h.proxy.Cut()
 	h.reaches(reached)
-	h.says("The Docker engine is out of reach")
+	h.Says("The Docker engine is out of reach")
 	release()
-	h.says("The Docker engine answers again")
+	h.Says("The Docker engine answers again")
 
 	reached, release = h.proxy.Hold("GET /events", 1, faulty.Before)
 	h.proxy.Cut()
@@ -171,7 +172,7 @@ volumes: {data: {}}
 	l := n.launch("network.mode=compose")
 	l.await(mesos.TASK_RUNNING)
 	require.Len(t, l.containers(), 1+len(infra(l)))
-	require.NoError(t, l.agent.Kill(l.id, nil))
+	require.NoError(t, l.Kill(l.id, nil))
 	l.await(mesos.TASK_KILLED)
 	for _, c := range told {
 		l.reaches(c)

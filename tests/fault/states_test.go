@@ -77,25 +77,25 @@ func hold(t *testing.T, e *engine, state string, w with) held {
 	h := held{l, release}
 	switch state {
 	case "waiting for healthy":
-		h.prints("up")
-		h.says("-web-1 op=start")
+		h.Prints("up")
+		h.Says("-web-1 op=start")
 		h.release = func() { h.flag("healthy") }
 		return h
 	case "running", "stopping":
 		h.flag("healthy")
 		h.await(mesos.TASK_RUNNING)
 		if state == "stopping" {
-			require.NoError(t, n.agent.Kill(l.id, nil))
-			h.prints("got TERM")
+			require.NoError(t, n.Kill(l.id, nil))
+			h.Prints("got TERM")
 			h.release = func() { h.flag("end") }
 		}
 		return h
 	}
 	h.flag("healthy")
 	h.reaches(reached)
-	h.says("phase=" + state)
+	h.Says("phase=" + state)
 	if state == "pulling" || state == "creating" {
-		h.says("-infra op=start") // which does not wait for it
+		h.Says("-infra op=start") // which does not wait for it
 	}
 	return h
 }
