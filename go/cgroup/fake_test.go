@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // mount is one line of a fake mount table: "v1:cpu,cpuacct" or "v2", or any other file system.
@@ -41,8 +41,7 @@ func fake(t *testing.T, mounts []mount, self string, files map[string]string) *H
 
 func fakeRoot(t *testing.T, mounts []mount, self string, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755)) // for asNobody
+	root := fakehost.Root(t, nil)
 	var table strings.Builder
 	for i, m := range mounts {
 		kind, super := m.what, "rw"
@@ -54,40 +53,12 @@ func fakeRoot(t *testing.T, mounts []mount, self string, files map[string]string
 		fmt.Fprintf(&table, "%d 1 0:%d %s %s rw,relatime shared:9 - %s %s %s\n", i+30, i+30, m.root, m.dir, kind, kind, super)
 		require.NoError(t, os.MkdirAll(filepath.Join(root, m.dir), 0o755))
 	}
-	put(t, root, "/proc/self/mountinfo", table.String())
-	put(t, root, "/proc/self/cgroup", self)
+	fakehost.Put(t, root, "/proc/self/mountinfo", table.String())
+	fakehost.Put(t, root, "/proc/self/cgroup", self)
 	for name, content := range files {
-		put(t, root, name, content)
+		fakehost.Put(t, root, name, content)
 	}
 	return root
-}
-
-func put(t *testing.T, root, name, content string) {
-	t.Helper()
-	full := filepath.Join(root, name)
-	if strings.HasSuffix(name, "/") {
-		require.NoError(t, os.MkdirAll(full, 0o755))
-		return
-	}
-	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
-	require.NoError(t, os.WriteFile(full, []byte(content), 0o644))
-}
-
-// asNobody runs f without the right to override file permissions, on a thread that is thrown away.
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		f()
-		return
-	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		err := unix.Setfsuid(65534)
-		defer func() { done <- err }() // also where f ends the goroutine
-		f()
-	}()
-	require.NoError(t, <-done)
 }
 
 const selfV1 = "4:memory:/mesos/c1\n3:cpu,cpuacct:/mesos/c1\n3:cpu:/mesos/c1\n3:cpuacct:/mesos/c1\n2:cpuset:/\n1:name=systemd:/init\n0::/other\n"

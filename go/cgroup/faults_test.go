@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // podFiles are a pod's cgroup /p, with one container /p/web, as the kernel fills it, and the files above that are read on the way.
@@ -132,7 +134,7 @@ func mend(t *testing.T, root string, v2 bool, name string) {
 	t.Helper()
 	file := filepath.Join(root, "/sys/fs/cgroup", name)
 	require.NoError(t, os.RemoveAll(file))
-	put(t, root, "/sys/fs/cgroup/"+name, podFiles(v2)[name])
+	fakehost.Put(t, root, "/sys/fs/cgroup/"+name, podFiles(v2)[name])
 	for ; file != root; file = filepath.Dir(file) {
 		require.NoError(t, os.Chmod(file, 0o777))
 	}
@@ -146,7 +148,7 @@ func TestFaultsOfEveryFile(t *testing.T) {
 			for fault, inject := range faults {
 				inject(t, filepath.Join(root, "/sys/fs/cgroup", name))
 				errs := map[string]error{}
-				asNobody(t, func() {
+				fakehost.AsNobody(t, func() {
 					for _, op := range order() {
 						errs[op] = operations[op](canceled(), h)
 					}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 func TestPathsThatAreRefused(t *testing.T) {
@@ -49,8 +51,8 @@ func TestCreateInTheNamedHierarchiesOnly(t *testing.T) {
 	// the fake has no files where a kernel makes them, so a new cpuset lacks what it would inherit into
 	err = h.Create("/x", "cpuset")
 	require.ErrorContains(t, err, "/sys/fs/cgroup/cpuset/x/cpuset.cpus")
-	put(t, root, "/sys/fs/cgroup/cpuset/x/cpuset.cpus", "\n")
-	put(t, root, "/sys/fs/cgroup/cpuset/x/cpuset.mems", "1\n")
+	fakehost.Put(t, root, "/sys/fs/cgroup/cpuset/x/cpuset.cpus", "\n")
+	fakehost.Put(t, root, "/sys/fs/cgroup/cpuset/x/cpuset.mems", "1\n")
 	require.NoError(t, h.Create("/x", "cpuset"))
 	cpus, err := h.Read("cpuset", "/x", "cpuset.cpus")
 	require.NoError(t, err)
@@ -74,7 +76,7 @@ func TestFilesThatAreWrong(t *testing.T) {
 	require.NoError(t, os.Symlink(dir, root+"/sys/fs/cgroup/memory/linked"))
 	h, err := Open(Options{Root: root})
 	require.NoError(t, err)
-	asNobody(t, func() {
+	fakehost.AsNobody(t, func() {
 		for file, is := range map[string]error{"missing": fs.ErrNotExist, "hidden": fs.ErrPermission, "directory": nil, "link": nil} {
 			_, err := h.Read("memory", "/a", file)
 			var fe *FileError
@@ -165,7 +167,7 @@ func TestEnforceHierarchy(t *testing.T) {
 		require.NoError(t, os.Chmod(root+file, 0o444))
 		h, err := Open(Options{Root: root})
 		require.NoError(t, err)
-		asNobody(t, func() {
+		fakehost.AsNobody(t, func() {
 			err := h.EnforceHierarchy("/mesos")
 			require.ErrorIs(t, err, fs.ErrPermission)
 			require.ErrorContains(t, err, root+file)

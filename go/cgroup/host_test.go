@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 func TestOpenClassifies(t *testing.T) {
@@ -92,22 +94,24 @@ func TestOpenNamesTheFile(t *testing.T) {
 		"no proc":             {func(t *testing.T, p string) { require.NoError(t, os.RemoveAll(p)) }, "self/cgroup", fs.ErrNotExist},
 		"no mount table":      {func(t *testing.T, p string) { require.NoError(t, os.Remove(p+"/self/mountinfo")) }, "self/mountinfo", fs.ErrNotExist},
 		"unreadable":          {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p+"/self/mountinfo", 0)) }, "self/mountinfo", fs.ErrPermission},
-		"garbage mount table": {func(t *testing.T, p string) { put(t, p, "self/mountinfo", "what?\n") }, "self/mountinfo", nil},
-		"garbage cgroup file": {func(t *testing.T, p string) { put(t, p, "self/cgroup", "what?\n") }, "self/cgroup", nil},
-		"empty cgroup file":   {func(t *testing.T, p string) { put(t, p, "self/cgroup", "") }, "self/cgroup", nil},
-		"relative path":       {func(t *testing.T, p string) { put(t, p, "self/cgroup", "1:memory:mesos\n") }, "self/cgroup", nil},
-		"a line without end":  {func(t *testing.T, p string) { put(t, p, "self/cgroup", "1:memory:/"+strings.Repeat("a", 1<<17)) }, "self/cgroup", nil},
-		"no cgroups mounted":  {func(t *testing.T, p string) { put(t, p, "self/mountinfo", "") }, "self/mountinfo", nil},
+		"garbage mount table": {func(t *testing.T, p string) { fakehost.Put(t, p, "self/mountinfo", "what?\n") }, "self/mountinfo", nil},
+		"garbage cgroup file": {func(t *testing.T, p string) { fakehost.Put(t, p, "self/cgroup", "what?\n") }, "self/cgroup", nil},
+		"empty cgroup file":   {func(t *testing.T, p string) { fakehost.Put(t, p, "self/cgroup", "") }, "self/cgroup", nil},
+		"relative path":       {func(t *testing.T, p string) { fakehost.Put(t, p, "self/cgroup", "1:memory:mesos\n") }, "self/cgroup", nil},
+		"a line without end": {func(t *testing.T, p string) {
+			fakehost.Put(t, p, "self/cgroup", "1:memory:/"+strings.Repeat("a", 1<<17))
+		}, "self/cgroup", nil},
+		"no cgroups mounted": {func(t *testing.T, p string) { fakehost.Put(t, p, "self/mountinfo", "") }, "self/mountinfo", nil},
 		"a directory in place": {func(t *testing.T, p string) {
 			require.NoError(t, os.Remove(p+"/self/cgroup"))
-			put(t, p, "self/cgroup/", "")
+			fakehost.Put(t, p, "self/cgroup/", "")
 		}, "self/cgroup", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := fakeRoot(t, separate, "1:memory:/\n", nil)
 			proc := filepath.Join(root, "proc")
 			c.change(t, proc)
-			asNobody(t, func() {
+			fakehost.AsNobody(t, func() {
 				_, err := Open(Options{Root: root})
 				require.ErrorContains(t, err, filepath.Join(proc, c.file))
 				if c.is != nil {

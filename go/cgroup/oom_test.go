@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 func TestContainerID(t *testing.T) {
@@ -54,7 +56,7 @@ func TestOOMOnV2(t *testing.T) {
 	root := fakeRoot(t, unified, "0::/\n", map[string]string{"/sys/fs/cgroup/cgroup.controllers": "memory\n"})
 	add := func(files map[string]string) {
 		for name, content := range files {
-			put(t, root, name, content)
+			fakehost.Put(t, root, name, content)
 		}
 	}
 	add(group(task, "67108864", "67100000"))
@@ -64,8 +66,8 @@ func TestOOMOnV2(t *testing.T) {
 	require.NoError(t, err)
 	w, got := watch(t, h, "/dce/task")
 
-	put(t, root, task+"/memory.events.local", "oom 1\noom_kill 0\n")
-	put(t, root, task+"/web/memory.events", "oom 0\noom_kill 1\n")
+	fakehost.Put(t, root, task+"/memory.events.local", "oom 1\noom_kill 0\n")
+	fakehost.Put(t, root, task+"/web/memory.events", "oom 0\noom_kill 1\n")
 	o := got.wait(t, 1)[0]
 	require.Equal(t, LevelParent, o.Level)
 	require.Equal(t, "web", o.Name)
@@ -75,8 +77,8 @@ func TestOOMOnV2(t *testing.T) {
 	require.EqualValues(t, 1000, o.Used["db"])
 
 	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.until.IsZero() }, 20*time.Second, time.Millisecond)
-	put(t, root, task+"/db/memory.peak", "20971520\n")
-	put(t, root, task+"/db/memory.events", "oom 2\noom_kill 2\n")
+	fakehost.Put(t, root, task+"/db/memory.peak", "20971520\n")
+	fakehost.Put(t, root, task+"/db/memory.events", "oom 2\noom_kill 2\n")
 	o = got.wait(t, 2)[1]
 	require.Equal(t, LevelOwn, o.Level)
 	require.Equal(t, "/dce/task/db", o.Cgroup)
@@ -84,8 +86,8 @@ func TestOOMOnV2(t *testing.T) {
 	require.EqualValues(t, 2, o.Kills)
 
 	// Garbage is not evidence, and the watch goes on.
-	put(t, root, task+"/web/memory.events", "oom x\noom_kill many\n")
-	put(t, root, task+"/db/memory.events", "oom 2\noom_kill 3\n")
+	fakehost.Put(t, root, task+"/web/memory.events", "oom x\noom_kill many\n")
+	fakehost.Put(t, root, task+"/db/memory.events", "oom 2\noom_kill 3\n")
 	require.EqualValues(t, 3, got.wait(t, 3)[2].Kills)
 	require.Len(t, got.wait(t, 3), 3)
 }
@@ -98,7 +100,7 @@ func TestOOMOnV2OfAContainerThatIsGone(t *testing.T) {
 		task + "/memory.max": "67108864\n", task + "/memory.current": "30000000\n"})
 	for name, limit := range map[string]string{"web": "33554432", "db": "max", "old": "max"} {
 		for file, content := range map[string]string{"memory.events": "oom 0\noom_kill 0\n", "memory.max": limit + "\n", "memory.current": "20000000\n"} {
-			put(t, root, task+"/"+name+"/"+file, content)
+			fakehost.Put(t, root, task+"/"+name+"/"+file, content)
 		}
 	}
 	h, err := Open(Options{Root: root})
@@ -111,17 +113,17 @@ func TestOOMOnV2OfAContainerThatIsGone(t *testing.T) {
 
 	remove("old")
 	require.Empty(t, got.wait(t, 0), "kills before the watch are none of it")
-	put(t, root, task+"/web/memory.current", "33500000\n")
-	put(t, root, task+"/web/memory.events", "oom 0\noom_kill 0\nmax 1\n")
+	fakehost.Put(t, root, task+"/web/memory.current", "33500000\n")
+	fakehost.Put(t, root, task+"/web/memory.events", "oom 0\noom_kill 0\nmax 1\n")
 	w.Of("web")
-	put(t, root, task+"/memory.events", "oom 8\noom_kill 8\n")
+	fakehost.Put(t, root, task+"/memory.events", "oom 8\noom_kill 8\n")
 	remove("web")
 	o := got.wait(t, 1)[0]
 	require.Equal(t, OOM{Name: "web", Kills: 1, Level: LevelOwn, Cgroup: "/dce/task/web", Limit: 33554432, Usage: 33500000, Peak: 33500000,
 		Used: map[string]uint64{}, At: o.At}, o)
 
-	put(t, root, task+"/memory.events.local", "oom 3\noom_kill 0\n")
-	put(t, root, task+"/memory.events", "oom 9\noom_kill 9\n")
+	fakehost.Put(t, root, task+"/memory.events.local", "oom 3\noom_kill 0\n")
+	fakehost.Put(t, root, task+"/memory.events", "oom 9\noom_kill 9\n")
 	remove("db")
 	o = got.wait(t, 2)[1]
 	require.Equal(t, "db", o.Name)
@@ -149,7 +151,7 @@ func TestWatchOOMNamesTheFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := fakeRoot(t, c.mounts, "4:memory:/\n0::/\n", map[string]string{"/sys/fs/cgroup/cgroup.controllers": "memory\n"})
 			for file, content := range c.files {
-				put(t, root, file, content)
+				fakehost.Put(t, root, file, content)
 				if name := filepath.Join(root, file); content == "!" {
 					require.NoError(t, os.Chmod(name, 0o444))
 				} else if filepath.Base(name) == "cgroup.event_control" {
@@ -158,7 +160,7 @@ func TestWatchOOMNamesTheFile(t *testing.T) {
 			}
 			h, err := Open(Options{Root: root})
 			require.NoError(t, err)
-			asNobody(t, func() {
+			fakehost.AsNobody(t, func() {
 				_, err = h.WatchOOM("/t", func(OOM) {}, func(error) {})
 			})
 			require.ErrorContains(t, err, c.want)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 var v1Usage = map[string]string{
@@ -59,9 +61,9 @@ func TestUsage(t *testing.T) {
 	require.Equal(t, Usage{CPU: cpu, Memory: memory, Pids: &PidsUsage{3, NoLimit}, IO: &IOUsage{11, 22, 4, 6}}, u)
 
 	for name, content := range v2Usage {
-		put(t, root, "/sys/fs/cgroup/p/web/"+filepath.Base(name), content)
+		fakehost.Put(t, root, "/sys/fs/cgroup/p/web/"+filepath.Base(name), content)
 	}
-	put(t, root, "/sys/fs/cgroup/p/web/cpu.max", "max 100000\n")
+	fakehost.Put(t, root, "/sys/fs/cgroup/p/web/cpu.max", "max 100000\n")
 	_, children, err := h.UsageBelow("/p")
 	require.NoError(t, err)
 	require.Len(t, children, 1)
@@ -94,7 +96,7 @@ func TestUsageOfBrokenFiles(t *testing.T) {
 					}
 					var u Usage
 					var err error
-					asNobody(t, func() { u, err = h.Usage("/p") })
+					fakehost.AsNobody(t, func() { u, err = h.Usage("/p") })
 					switch {
 					case fault == "missing" || strings.HasSuffix(name, "cpu.stat") && fault == "garbage" || strings.HasSuffix(name, "memory.stat") && fault == "garbage":
 						require.NoError(t, err) // the part, or what the file would say of it, is left out

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/tree"
 	"github.com/dce-go/dce/go/tree/bustest"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 func cpusAnd(cpus float64, megabytes int64) resources {
@@ -146,11 +146,8 @@ func TestALaunchWithoutTheEngine(t *testing.T) {
 
 // v2 has systemd's slices as its parents, and what can't be made is said.
 func TestTheModuleKeepsASlice(t *testing.T) {
-	root := t.TempDir()
-	for file, content := range map[string]string{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"} {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
-	}
+	root := fakehost.Root(t, map[string]string{
+		"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"})
 	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
 	require.NoError(t, err)
 	c := &Core{parameters: parameters{roots: []string{"/mesos"}, useHierarchy: hierarchyEnforce}, host: host}
@@ -171,12 +168,8 @@ func TestTheModuleKeepsASlice(t *testing.T) {
 // A limit that can't bind any more: what is in the way is named, and the metric says that it does not bind.
 func TestHierarchyThatIsTooLate(t *testing.T) {
 	for mode, refused := range map[string]bool{hierarchyEnforce: true, hierarchyRequire: true, hierarchyWarn: false, hierarchyOff: false} {
-		root := t.TempDir()
-		for file, content := range map[string]string{"proc/self/cgroup": "1:memory:/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup cgroup rw,memory\n",
-			"cg/mesos/c/memory.use_hierarchy": "0", "cg/mesos/c/other/memory.use_hierarchy": "0"} {
-			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
-		}
+		root := fakehost.Root(t, map[string]string{"proc/self/cgroup": "1:memory:/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup cgroup rw,memory\n",
+			"cg/mesos/c/memory.use_hierarchy": "0", "cg/mesos/c/other/memory.use_hierarchy": "0"})
 		host, err := cgroup.Open(cgroup.Options{Root: root})
 		require.NoError(t, err)
 		log, said := logtest.NewNullLogger()

@@ -10,18 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // Two pods, one in its task's own cgroup, and an executor that is none of ours.
 func TestWhatPodsUse(t *testing.T) {
-	root := t.TempDir()
-	put := func(files map[string]string) {
-		for file, content := range files {
-			file = filepath.Join(root, file)
-			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-			require.NoError(t, os.WriteFile(file, []byte(content), 0o644))
-		}
-	}
 	netDev := "Inter-|\n face |\n  eth0: 1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\n    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n"
 	files := map[string]string{
 		"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory cpu pids io",
@@ -37,7 +30,7 @@ func TestWhatPodsUse(t *testing.T) {
 			"cg/" + group + "/pids.max": "max", "cg/" + group + "/io.stat": "8:0 rbytes=10 wbytes=20 rios=1 wios=1\n", "cg/" + group + "/cgroup.procs": "77\n",
 		})
 	}
-	put(files)
+	root := fakehost.Root(t, files)
 	for pid, namespace := range map[string]string{"self": "net:[1]", "77": "net:[2]", "78": "net:[1]"} { // the second shares the host's
 		require.NoError(t, os.MkdirAll(filepath.Join(root, "proc", pid, "ns"), 0o755))
 		require.NoError(t, os.Symlink(namespace, filepath.Join(root, "proc", pid, "ns", "net")))

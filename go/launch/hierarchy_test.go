@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/dce-go/dce/go/cgroup"
 )
 
 func TestHierarchical(t *testing.T) {
@@ -30,19 +28,10 @@ func TestHierarchical(t *testing.T) {
 		"our own":              {mode: "require", ours: true, before: "0", after: "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			put := func(file, content string) {
-				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
-				require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
-			}
-			put("proc/self/cgroup", "1:memory:/\n")
-			put("proc/self/mountinfo", "30 1 0:30 / /cg rw shared:9 - cgroup cgroup rw,memory\n")
-			put("cg/mesos/c/memory.use_hierarchy", c.before)
+			root, host := fakeHost(t, "30 1 0:30 / /cg rw shared:9 - cgroup cgroup rw,memory\n", "1:memory:/\n", map[string]string{"cg/mesos/c/memory.use_hierarchy": c.before})
 			if c.children {
 				require.NoError(t, os.Mkdir(filepath.Join(root, "cg/mesos/c/other"), 0o755))
 			}
-			host, err := cgroup.Open(cgroup.Options{Root: root})
-			require.NoError(t, err)
 			unbound, err := hierarchical(host, parent{Path: "/mesos/c", ours: c.ours}, c.mode)
 			if c.fails == "" {
 				require.NoError(t, err)

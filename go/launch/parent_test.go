@@ -2,21 +2,20 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/tree"
 	"github.com/dce-go/dce/go/tree/bustest"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 func TestFindParent(t *testing.T) {
@@ -67,17 +66,9 @@ func TestFindParent(t *testing.T) {
 // fakeHost is a machine in a directory, with files in it.
 func fakeHost(t *testing.T, mountinfo, self string, files map[string]string) (string, *cgroup.Host) {
 	t.Helper()
-	root := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755))
-	put := func(file, content string) {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
-	}
-	put("proc/self/cgroup", self)
-	put("proc/self/mountinfo", mountinfo)
-	for file, content := range files {
-		put(file, content)
-	}
+	root := fakehost.Root(t, files)
+	fakehost.Put(t, root, "proc/self/cgroup", self)
+	fakehost.Put(t, root, "proc/self/mountinfo", mountinfo)
 	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
 	require.NoError(t, err)
 	return root, host
@@ -192,22 +183,17 @@ func TestTakeWithoutRights(t *testing.T) {
 
 func takeWithoutRights(t *testing.T, host *cgroup.Host) {
 	p := &parents{host: host, used: map[string]parent{}, has: map[string]tree.Limits{}}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with it
-		err := unix.Setfsuid(65534)
+	fakehost.AsNobody(t, func() {
 		for range 2 {
 			at, unbound, fails := p.take(context.Background(), "", cgroup.DriverCgroupfs, labels.Identity{Container: "test-nobody"}, tree.Limits{Memory: 64 << 20, CPUs: 1})
-			if err == nil && (fails != nil || unbound == nil || !at.absent || at.Parent != "/dce/test-nobody") {
-				err = fmt.Errorf("%+v: %w", at, errors.Join(unbound, fails))
-			}
-			if again, _ := hierarchical(host, at, "enforce"); again != nil {
-				err = again
-			}
+			assert.NoError(t, fails)
+			assert.NotNil(t, unbound)
+			assert.True(t, at.absent)
+			assert.Equal(t, "/dce/test-nobody", at.Parent)
+			again, _ := hierarchical(host, at, "enforce")
+			assert.Nil(t, again)
 		}
-		done <- err
-	}()
-	require.NoError(t, <-done)
+	})
 }
 
 // An executor in a container of Docker's on v1, which sees its own cgroup alone: the pod is not put there.

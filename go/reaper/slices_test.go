@@ -16,6 +16,7 @@ import (
 	"github.com/dce-go/dce/go/engine/enginetest"
 	"github.com/dce-go/dce/go/tree"
 	"github.com/dce-go/dce/go/tree/bustest"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // The slice of a run proves what the directory of a run proves, and goes with it.
@@ -52,22 +53,19 @@ run c-1
 	}
 }
 
-// unified is a host with cgroup v2 below root, of files.
-func unified(t *testing.T, root string) *cgroup.Host {
+// unified is a host with cgroup v2, of files.
+func unified(t *testing.T) (string, *cgroup.Host) {
 	t.Helper()
-	for file, content := range map[string]string{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"} {
-		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(root, file), []byte(content), 0o644))
-	}
+	root := fakehost.Root(t, map[string]string{
+		"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n", "cg/cgroup.controllers": "memory"})
 	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
 	require.NoError(t, err)
-	return host
+	return root, host
 }
 
 // A sweep has systemd forget the slice of a run, also where the agent keeps cgroups of its own.
 func TestSweepRemovesSlices(t *testing.T) {
-	root := t.TempDir()
-	host := unified(t, root)
+	root, host := unified(t)
 	bus := bustest.Start(t)
 	bus.Behave(bustest.Behaviour{OnStart: func(unit string) {
 		require.NoError(t, os.MkdirAll(filepath.Join(root, "cg/dce.slice", unit), 0o755))
@@ -129,12 +127,9 @@ func TestSweepOfATreeAlone(t *testing.T) {
 
 // An agent's isolator has made the tree of a run whose executor has yet to come: its launcher's helper is in the run's cgroup.
 func TestATreeLivesWithTheCgroupOfItsRun(t *testing.T) {
-	root := t.TempDir()
-	host := unified(t, root)
+	root, host := unified(t)
 	for _, one := range []struct{ run, processes string }{{"c1", "42\n"}, {"c2", ""}} {
-		dir := filepath.Join(root, "cg/mesos", one.run)
-		require.NoError(t, os.MkdirAll(dir, 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(one.processes), 0o644))
+		fakehost.Put(t, root, "cg/mesos/"+one.run+"/cgroup.procs", one.processes)
 	}
 	seen := Observed{Cgroups: []string{"/dce/c1", "/dce/c2", "/mesos/c1", "/mesos/c2"}}
 	for _, run := range []string{"c1", "c2"} {

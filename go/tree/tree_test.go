@@ -7,45 +7,35 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 // fakeHost is a machine in a directory: cg is its only hierarchy, or cg/<controller> on v1.
 func fakeHost(t *testing.T, v2 bool) (string, *cgroup.Host) {
 	t.Helper()
-	root := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755))
-	put(t, root, "proc/self/cgroup", "4:memory:/\n3:cpu:/\n2:pids:/\n1:cpuacct:/\n0::/\n")
+	root := fakehost.Root(t, map[string]string{"proc/self/cgroup": "4:memory:/\n3:cpu:/\n2:pids:/\n1:cpuacct:/\n0::/\n"})
 	table := ""
 	if v2 {
 		table = "30 1 0:30 / /cg rw - cgroup2 cgroup2 rw\n"
-		put(t, root, "cg/cgroup.controllers", "memory cpu pids")
-		put(t, root, "cg/cgroup.subtree_control", "")
+		fakehost.Put(t, root, "cg/cgroup.controllers", "memory cpu pids")
+		fakehost.Put(t, root, "cg/cgroup.subtree_control", "")
 	} else {
 		for i, c := range []string{"memory", "cpu", "pids"} {
 			table += fmt.Sprintf("%d 1 0:%d / /cg/%s rw - cgroup cgroup rw,%s\n", 30+i, 30+i, c, c)
-			require.NoError(t, os.MkdirAll(filepath.Join(root, "cg", c), 0o755))
+			fakehost.Put(t, root, "cg/"+c+"/", "")
 		}
 	}
-	put(t, root, "proc/self/mountinfo", table)
+	fakehost.Put(t, root, "proc/self/mountinfo", table)
 	host, err := cgroup.Open(cgroup.Options{Root: root, Patience: 1})
 	require.NoError(t, err)
 	return root, host
-}
-
-func put(t *testing.T, root, name, content string) {
-	t.Helper()
-	full := filepath.Join(root, name)
-	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
-	require.NoError(t, os.WriteFile(full, []byte(content), 0o644))
 }
 
 // emptied takes the files away that a kernel does not count.
@@ -81,10 +71,10 @@ func withTree(t *testing.T, v2 bool) (root string, tree Tree, read func() map[st
 	before := filesV1
 	if v2 {
 		before = filesV2
-		put(t, root, "cg/dce/cgroup.subtree_control", "")
+		fakehost.Put(t, root, "cg/dce/cgroup.subtree_control", "")
 	}
 	for file, content := range before {
-		put(t, root, at(v2, file), content)
+		fakehost.Put(t, root, at(v2, file), content)
 	}
 	tree, err := New(host, cgroup.DriverCgroupfs, "c")
 	require.NoError(t, err)
@@ -183,7 +173,7 @@ func TestWithoutRights(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Join(root, "cg/dce/c/pids.max"), 0o666))
 	require.NoError(t, os.Chmod(filepath.Join(root, "cg/cgroup.subtree_control"), 0o666))
 	require.NoError(t, os.Chmod(filepath.Join(root, "cg/dce/cgroup.subtree_control"), 0o666))
-	asNobody(t, func() {
+	fakehost.AsNobody(t, func() {
 		err := tree.Make(t.Context(), Limits{Memory: 64 << 20, CPUs: 1, Pids: 10})
 		var unbound *UnboundError
 		require.ErrorAs(t, err, &unbound)
@@ -199,19 +189,6 @@ func TestWithoutRights(t *testing.T) {
 		require.NoError(t, other.Make(t.Context(), Limits{}), "nothing is lost where nothing was asked for")
 	})
 	require.Equal(t, "10", read()["pids.max"])
-}
-
-// asNobody runs f without the right to override file permissions, on a thread that is thrown away.
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked
-		err := unix.Setfsuid(65534)
-		defer func() { done <- err }() // also where f ends the goroutine
-		f()
-	}()
-	require.NoError(t, <-done)
 }
 
 // On this machine's kernel.
@@ -248,8 +225,8 @@ func TestReal(t *testing.T) {
 // What the agent does not know of the task's own cgroup is added in the hierarchies that it does not use.
 func TestAdd(t *testing.T) {
 	root, host := fakeHost(t, false)
-	put(t, root, "cg/memory/mesos/c/memory.limit_in_bytes", "1")
-	put(t, root, "cg/pids/mesos/c/pids.max", "max")
+	fakehost.Put(t, root, "cg/memory/mesos/c/memory.limit_in_bytes", "1")
+	fakehost.Put(t, root, "cg/pids/mesos/c/pids.max", "max")
 	own := At(host, "/mesos/c")
 	require.NoError(t, own.Add(t.Context(), Limits{Memory: 64 << 20, Pids: 10}, Pids))
 	got, err := os.ReadFile(filepath.Join(root, "cg/pids/mesos/c/pids.max"))
@@ -258,7 +235,7 @@ func TestAdd(t *testing.T) {
 	require.NoError(t, own.Add(t.Context(), Limits{}, Pids), "nothing to add")
 	require.NoError(t, At(host, "/mesos/d").Add(t.Context(), Limits{}, Pids))
 	require.NoDirExists(t, filepath.Join(root, "cg/pids/mesos/d"))
-	asNobody(t, func() {
+	fakehost.AsNobody(t, func() {
 		var unbound *UnboundError
 		require.ErrorAs(t, At(host, "/mesos/d").Add(t.Context(), Limits{Pids: 10}, Pids), &unbound)
 		require.ErrorContains(t, unbound, "the limit of processes of the task does not bind")
@@ -274,7 +251,7 @@ func TestMakeIsNotHalfDone(t *testing.T) {
 	}
 	tree, err := New(host, cgroup.DriverCgroupfs, "c")
 	require.NoError(t, err)
-	asNobody(t, func() { err = tree.Make(t.Context(), Limits{Memory: 64 << 20}) })
+	fakehost.AsNobody(t, func() { err = tree.Make(t.Context(), Limits{Memory: 64 << 20}) })
 	var unbound *UnboundError
 	require.ErrorAs(t, err, &unbound)
 	require.ErrorContains(t, err, filepath.Join(root, "cg/pids/dce"))
