@@ -213,23 +213,38 @@ func TestOOMBelowTheContainer(t *testing.T) {
 	require.Equal(t, LevelParent, o.Level)
 }
 
-// A host so busy that the container is gone before anybody looks: the pod's limit is told all the same.
-func TestOOMOfThePodSeenTooLate(t *testing.T) {
+// seenTooLate is a watch of a pod with these limits, own being web's (0 for none), that could not look from when web ran out of
+// memory until the children that remove names were gone.
+func seenTooLate(t *testing.T, pod, own uint64, remove ...string) (*OOMWatch, *reports) {
+	t.Helper()
 	h, path := realGroup(t, 5*time.Second)
-	limitMemory(t, h, path, 32<<20)
+	limitMemory(t, h, path, pod)
 	w, got := watch(t, h, path)
 	require.NoError(t, h.Create(path+"/web", "memory"))
 	require.NoError(t, h.Create(path+"/db", "memory"))
+	if own > 0 {
+		limitMemory(t, h, path+"/web", own)
+	}
 	e := eat(t, h, path+"/web", 0)
 	_, known := w.Of("web")
 	require.False(t, known)
+	require.Zero(t, w.OwnHits("web"), "it is there")
 	w.mu.Lock()
 	e.begin(t)
 	err := e.cmd.Wait()
-	removed := h.Remove(t.Context(), path+"/web")
+	var removed error
+	for _, name := range remove {
+		removed = errors.Join(removed, h.Remove(t.Context(), path+"/"+name))
+	}
 	w.mu.Unlock()
 	require.Error(t, err)
 	require.NoError(t, removed)
+	return w, got
+}
+
+// A host so busy that the container is gone before anybody looks: the pod's limit is told all the same.
+func TestOOMOfThePodSeenTooLate(t *testing.T) {
+	_, got := seenTooLate(t, 32<<20, 0, "web")
 	o := got.wait(t, 1)[0]
 	require.Equal(t, "web", o.Name)
 	require.Equal(t, LevelParent, o.Level)
@@ -240,21 +255,7 @@ func TestOOMOfThePodSeenTooLate(t *testing.T) {
 
 // The same with a limit of the container's own, which on v1 the eventfd tells that outlives the cgroup.
 func TestOOMOfTheOwnLimitSeenTooLate(t *testing.T) {
-	h, path := realGroup(t, 5*time.Second)
-	limitMemory(t, h, path, 256<<20)
-	w, _ := watch(t, h, path)
-	require.NoError(t, h.Create(path+"/web", "memory"))
-	require.NoError(t, h.Create(path+"/db", "memory"))
-	limitMemory(t, h, path+"/web", 24<<20)
-	e := eat(t, h, path+"/web", 0)
-	require.Zero(t, w.OwnHits("web"), "it is there")
-	w.mu.Lock()
-	e.begin(t)
-	err := e.cmd.Wait()
-	removed := errors.Join(h.Remove(t.Context(), path+"/web"), h.Remove(t.Context(), path+"/db"))
-	w.mu.Unlock()
-	require.Error(t, err)
-	require.NoError(t, removed)
+	w, _ := seenTooLate(t, 256<<20, 24<<20, "web", "db")
 	require.Eventually(t, func() bool {
 		_, known := w.Of("web") // as on v2
 		return known || w.OwnHits("web", "docker-web.scope") > 0

@@ -56,9 +56,15 @@ func (s *stage) config(set ...string) []byte {
 
 func (s *stage) open(set ...string) {
 	s.Helper()
+	s.openThrough(engine.Timeout(time.Second), set...)
+}
+
+// openThrough opens a core whose calls of the engine go through this.
+func (s *stage) openThrough(around engine.Interceptor, set ...string) {
+	s.Helper()
 	c, err := Open(s.config(set...), Options{Log: io.Discard,
 		Connect: func(context.Context) (engine.Gateway, error) {
-			return engine.Intercept(s.fake, engine.Timeout(time.Second)), nil
+			return engine.Intercept(s.fake, around), nil
 		},
 		Inject: func(point string) {
 			if f := s.inject.Load(); f != nil {
@@ -68,6 +74,17 @@ func (s *stage) open(set ...string) {
 	require.NoError(s, err)
 	s.Core = c
 	s.Cleanup(func() { c.Close() })
+}
+
+// hang is an engine that never answers these calls.
+func hang(stuck func(engine.Call) bool) engine.Interceptor {
+	return func(ctx context.Context, call engine.Call, next func(context.Context) error) error {
+		if stuck(call) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return next(ctx)
+	}
 }
 
 type end struct {
@@ -374,18 +391,7 @@ func TestOneThatHangsHoldsUpNobody(t *testing.T) {
 	require.NoError(t, err)
 	stuck := list[0].ID
 	s.Close()
-	c, err := Open(s.config(), Options{Log: io.Discard, Connect: func(context.Context) (engine.Gateway, error) {
-		return engine.Intercept(s.fake, func(ctx context.Context, call engine.Call, next func(context.Context) error) error {
-			if call.Target == stuck {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return next(ctx)
-		}), nil
-	}})
-	require.NoError(t, err)
-	s.Core = c
-	defer c.Close()
+	s.openThrough(hang(func(call engine.Call) bool { return call.Target == stuck }))
 	s.isolated()
 	s.eventually("all but one go", func() bool { return s.left() == 1 })
 }

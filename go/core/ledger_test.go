@@ -1,10 +1,8 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,24 +84,13 @@ func TestInspectionsThatHangHoldUpNobody(t *testing.T) {
 	for _, c := range list {
 		stuck[c.ID] = strings.Contains(c.Labels["io.dce.executor"], "hangs")
 	}
-	c, err := Open(s.config("grace", "1hrs"), Options{Log: io.Discard, Connect: func(context.Context) (engine.Gateway, error) {
-		return engine.Intercept(s.fake, func(ctx context.Context, call engine.Call, next func(context.Context) error) error {
-			if call.Method == engine.MethodInspect && stuck[call.Target] {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return next(ctx)
-		}), nil
-	}})
-	require.NoError(t, err)
-	s.Core = c
-	defer c.Close()
+	s.openThrough(hang(func(call engine.Call) bool { return call.Method == engine.MethodInspect && stuck[call.Target] }), "grace", "1hrs")
 	s.isolated()
 	all := search{executors: []removedExecutor{{Framework: "f", Executor: "z", At: time.Now().Add(time.Second)}}}
 	for i := range hung {
 		all.executors = append(all.executors, removedExecutor{Framework: "f", Executor: fmt.Sprintf("hangs-%d", i), At: time.Now().Add(time.Second)})
 	}
-	require.NoError(t, c.search(all))
+	require.NoError(t, s.search(all))
 	s.eventually("the one that does not hang goes", func() bool { return s.left() == hung })
 }
 
