@@ -61,36 +61,11 @@ var v1 = []check{
 		return fmt.Sprintf("%d MB used by two, limit 48 MB", used/mb), errors.Join(err,
 			expect(map[string]bool{"both survive": survived == 2, "more is used than the limit": used > 48*mb, "nothing is killed": len(killed) == 0}))
 	}},
-	{"v1: with hierarchy it does not, and the kill is attributed to the pod's limit", func(h *cgroup.Host) (string, error) {
-		if err := errors.Join(h.Create("/bound"), h.EnforceHierarchy("/bound")); err != nil {
-			return "", err
-		}
-		return bound(h, "/bound")
-	}},
-	{"v1: a container at its own limit is told apart", func(h *cgroup.Host) (string, error) {
-		if err := errors.Join(h.Create("/roomy"), h.EnforceHierarchy("/roomy")); err != nil {
-			return "", err
-		}
-		return ownLimit(h, "/roomy")
-	}},
-	{"v1: usage of the pod is the sum of its containers", func(h *cgroup.Host) (string, error) {
-		if err := errors.Join(h.Create("/usage"), h.EnforceHierarchy("/usage")); err != nil {
-			return "", err
-		}
-		return usage(h, "/usage")
-	}},
-	{"v1: who goes beyond its request is killed before one that uses more", func(h *cgroup.Host) (string, error) {
-		if err := errors.Join(h.Create("/burstable"), h.EnforceHierarchy("/burstable")); err != nil {
-			return "", err
-		}
-		return scores(h, "/burstable", qos.Burstable, "web")
-	}},
-	{"v1: the executor outlives guaranteed containers", func(h *cgroup.Host) (string, error) {
-		if err := errors.Join(h.Create("/guaranteed"), h.EnforceHierarchy("/guaranteed")); err != nil {
-			return "", err
-		}
-		return scores(h, "/guaranteed", qos.Guaranteed, "web", "db")
-	}},
+	{"v1: with hierarchy it does not, and the kill is attributed to the pod's limit", enforced("/bound", bound)},
+	{"v1: a container at its own limit is told apart", enforced("/roomy", ownLimit)},
+	{"v1: usage of the pod is the sum of its containers", enforced("/usage", usage)},
+	{"v1: who goes beyond its request is killed before one that uses more", enforced("/burstable", scores(qos.Burstable, "web"))},
+	{"v1: the executor outlives guaranteed containers", enforced("/guaranteed", scores(qos.Guaranteed, "web", "db"))},
 	{"v1: nothing is left", func(h *cgroup.Host) (string, error) {
 		return removeAll(h, "/mesos", "/late", "/loose", "/bound", "/roomy", "/usage", "/burstable", "/guaranteed")
 	}},
@@ -122,30 +97,10 @@ var v2 = []check{
 		_, err := h.Read("memory", "/dce/c1/web", "memory.max")
 		return "/dce/c1", errors.Join(append(errs, err)...)
 	}},
-	{"v2: the pod's limit binds the sum, and the kill is attributed to it", func(h *cgroup.Host) (string, error) {
-		if err := h.Create("/dce/bound/a", "memory", "pids"); err != nil {
-			return "", err
-		}
-		return bound(h, "/dce/bound")
-	}},
-	{"v2: a container at its own limit is told apart", func(h *cgroup.Host) (string, error) {
-		if err := h.Create("/dce/roomy/web", "memory", "pids"); err != nil {
-			return "", err
-		}
-		return ownLimit(h, "/dce/roomy")
-	}},
-	{"v2: a container is told of whose cgroup is gone at once", func(h *cgroup.Host) (string, error) {
-		if err := h.Create("/dce/gone/first", "memory", "pids"); err != nil {
-			return "", err
-		}
-		return goneAtOnce(h, "/dce/gone")
-	}},
-	{"v2: usage of the pod is the sum of its containers", func(h *cgroup.Host) (string, error) {
-		if err := h.Create("/dce/usage/a", "memory", "cpu", "pids", "io"); err != nil {
-			return "", err
-		}
-		return usage(h, "/dce/usage")
-	}},
+	{"v2: the pod's limit binds the sum, and the kill is attributed to it", created("/dce/bound", "a", bound, "memory", "pids")},
+	{"v2: a container at its own limit is told apart", created("/dce/roomy", "web", ownLimit, "memory", "pids")},
+	{"v2: a container is told of whose cgroup is gone at once", created("/dce/gone", "first", goneAtOnce, "memory", "pids")},
+	{"v2: usage of the pod is the sum of its containers", created("/dce/usage", "a", usage, "memory", "cpu", "pids", "io")},
 	{"v2: the CPU limit of the pod binds the sum", func(h *cgroup.Host) (string, error) {
 		if err := errors.Join(h.Create("/dce/cpu/a", "cpu"), h.Create("/dce/cpu/b", "cpu"),
 			h.Write("cpu", "/dce/cpu", "cpu.max", "20000 100000")); err != nil {
@@ -173,12 +128,7 @@ var v2 = []check{
 			"at most 5 % over": share <= 0.21, "they got some": share > 0.05, "it was throttled": after.CPU.Throttled > before.CPU.Throttled, "the limit is read": after.CPU.Limit == 0.2,
 		})
 	}},
-	{"v2: who goes beyond its request is killed before one that uses more", func(h *cgroup.Host) (string, error) {
-		if err := h.Create("/dce/burstable/db", "memory"); err != nil {
-			return "", err
-		}
-		return scores(h, "/dce/burstable", qos.Burstable, "web")
-	}},
+	{"v2: who goes beyond its request is killed before one that uses more", created("/dce/burstable", "db", scores(qos.Burstable, "web"), "memory")},
 	{"v2: kill ends what runs in a pod, and nothing is left", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/dce/kill/a"); err != nil {
 			return "", err
@@ -194,6 +144,26 @@ var v2 = []check{
 		detail, rerr := removeAll(h, "/dce")
 		return detail, errors.Join(err, rerr, expect(map[string]bool{"it was found": found}))
 	}},
+}
+
+// enforced makes a cgroup on v1 whose limits bind the sum of what is below, and looks at that.
+func enforced(path string, look func(*cgroup.Host, string) (string, error)) func(*cgroup.Host) (string, error) {
+	return func(h *cgroup.Host) (string, error) {
+		if err := errors.Join(h.Create(path), h.EnforceHierarchy(path)); err != nil {
+			return "", err
+		}
+		return look(h, path)
+	}
+}
+
+// created makes a cgroup on v2 with a child that has these controllers, and looks at that.
+func created(path, child string, look func(*cgroup.Host, string) (string, error), controllers ...string) func(*cgroup.Host) (string, error) {
+	return func(h *cgroup.Host) (string, error) {
+		if err := h.Create(path+"/"+child, controllers...); err != nil {
+			return "", err
+		}
+		return look(h, path)
+	}
 }
 
 // bound: two that are below the limit alone and above it together.

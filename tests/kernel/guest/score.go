@@ -12,9 +12,14 @@ import (
 	"github.com/dce-go/dce/go/qos"
 )
 
-// scores puts an executor and two containers into a pod, gives them the scores that their class has, and lets them run out of the
+// scores is killOrder of this class.
+func scores(class qos.Class, killed ...string) func(*cgroup.Host, string) (string, error) {
+	return func(h *cgroup.Host, path string) (string, error) { return killOrder(h, path, class, killed) }
+}
+
+// killOrder puts an executor and two containers into a pod, gives them the scores that their class has, and lets them run out of the
 // pod's memory together. The first that is killed has to be one of killed, and the executor is never.
-func scores(h *cgroup.Host, path string, class qos.Class, killed ...string) (string, error) {
+func killOrder(h *cgroup.Host, path string, class qos.Class, killed []string) (string, error) {
 	const limit = 64 * mb
 	pod := qos.Pod{
 		Task:     qos.Bounds{Request: qos.Resources{CPUs: 1, Memory: limit}, Limit: qos.Resources{Memory: limit}},
