@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +59,7 @@ func TestCgroupsV1(t *testing.T) {
 	require.ErrorAs(t, c.AgentErr, &off)
 	require.Equal(t, []string{"c1"}, off.Children)
 	require.ErrorAs(t, c.RootErr, &off)
-	require.ElementsMatch(t, []string{"blkio", "freezer"}, keysOf(c.Missing))
+	require.ElementsMatch(t, []string{"blkio", "freezer"}, slices.Collect(maps.Keys(c.Missing)))
 
 	fakehost.Put(t, host.Root, "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "9223372036854771712\n")
 	fakehost.Put(t, host.Root, "/sys/fs/cgroup/memory/memory.use_hierarchy", "1\n")
@@ -71,13 +73,6 @@ func TestCgroupsV1(t *testing.T) {
 	c, err = readCgroups(Options{CgroupsRoot: "/none", Cgroups: host})
 	require.NoError(t, err)
 	require.ErrorContains(t, c.RootErr, "garbage")
-}
-
-func keysOf[V any](m map[string]V) (out []string) {
-	for key := range m {
-		out = append(out, key)
-	}
-	return out
 }
 
 func TestCgroupsV2(t *testing.T) {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,7 +172,7 @@ func TestModulesOfAFolder(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, m.Manifests, 2, "Mesos reads every file")
 	require.Error(t, m.Manifests[0].Err)
-	require.ElementsMatch(t, []string{core, filepath.Join(filepath.Dir(so), coreName)}, keysOf(m.Cores))
+	require.ElementsMatch(t, []string{core, filepath.Join(filepath.Dir(so), coreName)}, slices.Collect(maps.Keys(m.Cores)))
 	require.EqualValues(t, 1, *m.Cores[core].Value.Version)
 	require.ErrorIs(t, m.Cores[filepath.Join(filepath.Dir(so), coreName)].Err, fs.ErrNotExist)
 	_, err = readModules(Options{ModulesDir: filepath.Join(dir, "none")})

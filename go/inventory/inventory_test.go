@@ -3,8 +3,6 @@ package inventory
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/fakehost"
 )
 
 type fixed struct {
@@ -36,15 +35,10 @@ func container(task, service, role, id string, status engine.Status) engine.Cont
 // host is a machine of cgroup v2 with such cgroup files.
 func host(t *testing.T, files map[string]string) *cgroup.Host {
 	t.Helper()
-	root := t.TempDir()
 	files["/proc/self/mountinfo"] = "30 1 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 	files["/proc/self/cgroup"] = "0::/\n"
 	files["/sys/fs/cgroup/cgroup.controllers"] = "cpu memory pids io\n"
-	for name, text := range files {
-		require.NoError(t, os.MkdirAll(filepath.Dir(root+name), 0o755))
-		require.NoError(t, os.WriteFile(root+name, []byte(text), 0o644))
-	}
-	h, err := cgroup.Open(cgroup.Options{Root: root})
+	h, err := cgroup.Open(cgroup.Options{Root: fakehost.Root(t, files)})
 	require.NoError(t, err)
 	return h
 }

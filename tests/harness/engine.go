@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -100,6 +101,23 @@ func Difference(before, now []string) []string {
 		}
 	}
 	return out
+}
+
+// pollEvery is how often a listing is made while Settle waits.
+const pollEvery = 20 * time.Millisecond
+
+// Settle waits until a listing is as wanted.
+func Settle(t testing.TB, limit time.Duration, want []string, list func() []string) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(pollEvery) {
+		left := Difference(want, list())
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			require.Empty(t, left, "after %v something is left (+), or something foreign is gone (-)", limit)
+		}
+	}
 }
 
 // Services are the containers with a label of this value, in any state, by the value of another.

@@ -120,15 +120,8 @@ func (h *host) everything() []string {
 // clean waits until everything is as before the test, and says how long after begun that was.
 func (h *host) clean(begun time.Time) time.Duration {
 	h.Helper()
-	for deadline := time.Now().Add(soon); ; time.Sleep(pollEvery) {
-		left := harness.Difference(h.before, h.everything())
-		if len(left) == 0 {
-			return time.Since(begun)
-		}
-		if time.Now().After(deadline) {
-			require.Empty(h, left, "after %v something is left (+), or something foreign is gone (-)", soon)
-		}
-	}
+	harness.Settle(h, soon, h.before, h.everything)
+	return time.Since(begun)
 }
 
 // sweep ends what a failed test left of its pods, and removes the agent's root, which an agent leaves.

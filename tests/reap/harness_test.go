@@ -120,19 +120,8 @@ func (h *host) clean(but ...string) {
 
 func (h *host) cleanWithin(limit time.Duration, but ...string) {
 	h.Helper()
-	want := slices.Concat(h.before, but)
-	deadline := time.Now().Add(limit)
-	for {
-		left := harness.Difference(want, h.everything())
-		if len(left) == 0 {
-			h.Logf("everything of the pod is gone %v after the executor's death or the engine's return", h.elapsed().Round(time.Millisecond))
-			return
-		}
-		if time.Now().After(deadline) {
-			require.Empty(h, left, "after %v something is left (+), or something foreign is gone (-)", limit)
-		}
-		time.Sleep(pollEvery)
-	}
+	harness.Settle(h, limit, slices.Concat(h.before, but), h.everything)
+	h.Logf("everything of the pod is gone %v after the executor's death or the engine's return", h.elapsed().Round(time.Millisecond))
 }
 
 // stays looks for a while that all is as before the test, but for what is listed.
