@@ -5,8 +5,6 @@ package e2e
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/docker/docker/client"
@@ -24,14 +22,7 @@ var world struct {
 	executor string         // path of dce-executor
 }
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m, "e2e", run) }
 
 func run(m *testing.M) (code int, err error) {
 	checkout, err := box.Checkout()

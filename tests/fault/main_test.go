@@ -5,7 +5,6 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -32,14 +31,7 @@ var (
 	executor    string // path of dce-executor
 )
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fault:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m, "fault", run) }
 
 func run(m *testing.M) (code int, err error) {
 	checkout, err := box.Checkout()

@@ -6,6 +6,8 @@ package harness
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,16 @@ import (
 type Engine struct {
 	Box    *box.Box
 	Docker *client.Client
+}
+
+// Main runs a package's tests between what run starts and stops, and ends the process.
+func Main(m *testing.M, name string, run func(*testing.M) (code int, err error)) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, name+":", err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // Start starts an engine. Stop it.

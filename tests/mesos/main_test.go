@@ -5,7 +5,6 @@ package mesos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"testing"
 
@@ -21,14 +20,7 @@ var world struct {
 	executor string // dce-executor
 }
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mesos:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m, "mesos", run) }
 
 func run(m *testing.M) (code int, err error) {
 	checkout, err := box.Checkout()

@@ -40,14 +40,7 @@ var built = map[*string]string{
 	&world.wrongCore: "build/cmake/dev/tests/abi/libdcecore_version.so",
 }
 
-func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "reap:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { harness.Main(m, "reap", run) }
 
 func run(m *testing.M) (code int, err error) {
 	ctx := context.Background()
