@@ -47,7 +47,9 @@ func newStage(t *testing.T, set ...string) *stage {
 func (s *stage) config(set ...string) []byte {
 	p := map[string]string{"cgroups_root": s.root, "runtime_dir": s.runtime, "work_dir": "/var/lib/mesos", "grace": "0secs"}
 	for i := 0; i+1 < len(set); i += 2 {
-		p[set[i]] = set[i+1]
+		if p[set[i]] = set[i+1]; set[i+1] == "" {
+			delete(p, set[i])
+		}
 	}
 	text, err := json.Marshal(p)
 	require.NoError(s, err)

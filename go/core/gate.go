@@ -40,6 +40,7 @@ func (c *Core) engineDown(err error) {
 	}
 	c.known.Store(nil) // it may come back with another cgroup driver
 	c.log.WithError(err).Warn("dce: the engine can't be reached; what is owed waits for it")
+	poke(c.ledger.wake) // who waits for what was not begun is to be told
 	c.background("probe", c.probe)
 }
 

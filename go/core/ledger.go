@@ -207,6 +207,22 @@ func (l *ledger) postpone(container string, err error) {
 	}
 }
 
+// refuse tells those who wait for runs that can't be tried now. The runs stay owed.
+func (l *ledger) refuse(err error) {
+	var waiters []func(error)
+	l.mu.Lock()
+	for _, d := range l.runs {
+		if !d.running { // which is told by its own end
+			waiters = append(waiters, d.waiters...)
+			d.waiters = nil
+		}
+	}
+	l.mu.Unlock()
+	for _, tell := range waiters {
+		tell(err)
+	}
+}
+
 // search is what is to be looked for.
 type search struct {
 	executors []removedExecutor

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,6 +47,45 @@ func TestAPostponedRunWakes(t *testing.T) {
 	l.postpone("c1", errors.New("no engine"))
 	require.Equal(t, 1, told)
 	require.Len(t, l.wake, 1)
+}
+
+// An engine may go away between an end that is told and the beginning of its clean-up: who waits for that is told, too.
+func TestACleanupNotBegunIsTold(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	s.fake.Fail(engine.MethodInfo, errdefs.ErrUnavailable, enginetest.Always)
+	at, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	f := func(point string) {
+		if point == "work" {
+			once.Do(func() {
+				close(at)
+				<-goOn
+			})
+		}
+	}
+	s.inject.Store(&f)
+	out, _ := s.start("cleanup", `{"container":"c1"}`, 0)
+	<-at // the end is taken, the clean-up has yet to begin
+	s.engineDown(errdefs.ErrUnavailable)
+	close(goOn)
+	select {
+	case e := <-out:
+		require.Equal(t, Unavailable, e.status, e.text)
+	case <-time.After(patience):
+		require.FailNow(t, "nobody tells it")
+	}
+	require.True(t, s.ledger.owes("c1"))
+}
+
+// Without a work_dir nothing can be told to be ours, which is said to who waits.
+func TestACleanupOfNoScopeIsTold(t *testing.T) {
+	t.Setenv("MESOS_WORK_DIR", "")
+	s := newStage(t, "work_dir", "")
+	s.isolated()
+	e := s.do("cleanup", `{"container":"c1"}`)
+	require.Equal(t, Unavailable, e.status)
+	require.Contains(t, e.text, "work_dir")
 }
 
 // A fault in the journal's own goroutine loses nothing, also where nothing changes afterwards.

@@ -265,9 +265,6 @@ func (c *Core) cleanup(ctx context.Context, in containerOnly) (any, error) {
 	ended := make(chan error, 1)
 	c.ledger.owe(debt{Container: in.Container, Cause: "its container ended", Since: time.Now(), Next: time.Now(), sworn: true},
 		func(err error) { ended <- err })
-	if err := c.gate.why(); err != nil {
-		return nil, err
-	}
 	select {
 	case err := <-ended:
 		return nothing{}, err

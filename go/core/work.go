@@ -39,15 +39,20 @@ func (c *Core) work() error {
 	}
 }
 
+var errNoScope = failure(Unavailable,
+	"the agent's work_dir is not known, so that nothing is provably its own; name it in the parameter work_dir")
+
 // startDue starts what is due and may be done, and says when the next will be; zero for when something changes.
 func (c *Core) startDue(now time.Time) (next time.Time) {
-	if c.gate.why() != nil {
+	if err := c.gate.why(); err != nil {
+		c.ledger.refuse(err)
 		return time.Time{}
 	}
 	if c.census.scopeName() == "" {
 		if c.ledger.size() > 0 && c.said.first("scope") {
-			c.log.Warn("dce: the agent's work_dir is not known, so that nothing is provably its own; name it in the parameter work_dir")
+			c.log.Warn("dce: " + errNoScope.Error())
 		}
+		c.ledger.refuse(errNoScope)
 		return time.Time{}
 	}
 	_, known, next := c.census.told(now)
