@@ -47,6 +47,14 @@ type NotMountedError struct {
 }
 
 func (e *NotMountedError) Error() string {
+	if e.Why != "" {
+		return e.What() + "; mount the host's cgroups here"
+	}
+	return e.What() + "; mount it, or enable it on the kernel's command line"
+}
+
+// What is the error without what to do.
+func (e *NotMountedError) What() string {
 	what := "no cgroup file system is mounted"
 	if e.Controller != "" {
 		what = fmt.Sprintf("the cgroup controller %s is not mounted", e.Controller)
@@ -54,7 +62,7 @@ func (e *NotMountedError) Error() string {
 	if e.Why != "" {
 		what = fmt.Sprintf("the cgroup controller %s can't be used: %s", e.Controller, e.Why)
 	}
-	return fmt.Sprintf("%s, says %s; mount it, or enable it on the kernel's command line", what, e.File)
+	return fmt.Sprintf("%s, says %s", what, e.File)
 }
 
 // HierarchyError says that memory.use_hierarchy is 0, and can't be made 1 any more where the cgroup has children.

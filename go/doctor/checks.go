@@ -1,6 +1,12 @@
 package doctor
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/dce-go/dce/go/cgroup"
+)
 
 // Check is one line of a report.
 type Check struct {
@@ -52,13 +58,21 @@ var errNoEngine = errors.New("the engine does not answer")
 
 const seeEngine = "see engine"
 
+// unseen says that it is for the one who looks that something is not known, and not for what was looked at.
+func unseen(err error) bool { return denied(err) || errdefs.IsUnavailable(err) }
+
 // notSeen is the finding where a gatherer failed.
 func (f Facts) notSeen(err error) Finding {
+	var unmounted *cgroup.NotMountedError
 	switch {
+	case errors.As(err, &unmounted):
+		return unknown("see cgroup-version and controllers", "not known: %s", unmounted.What())
 	case errors.Is(err, errNoEngine):
 		return unknown(seeEngine, "not known, because %v", err)
 	case denied(err) && f.User != 0:
 		return unknown("run dce doctor as root", "not known to user %d: %v", f.User, err)
+	case errdefs.IsUnavailable(err):
+		return unknown("see why it hangs, or give it more time with --timeout", "not known: %v", err)
 	}
 	return unknown("mend that and run dce doctor again", "not known: %v", err)
 }

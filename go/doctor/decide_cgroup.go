@@ -14,7 +14,7 @@ func cgroupVersion(f Facts) Finding {
 	if f.Cgroups.Err != nil {
 		var unmounted *cgroup.NotMountedError
 		if errors.As(f.Cgroups.Err, &unmounted) {
-			return fail("mount the cgroup file systems (systemd does; cgroupfs-mount elsewhere)", "%v", f.Cgroups.Err)
+			return fail("mount the cgroup file systems (systemd does; cgroupfs-mount elsewhere)", "%s", unmounted.What())
 		}
 		return f.notSeen(f.Cgroups.Err)
 	}
@@ -24,14 +24,23 @@ func cgroupVersion(f Facts) Finding {
 		want = "2"
 	}
 	switch {
+	case len(c.ReadOnly) > 0:
+		return fail("mount them writable", "%s, but %s mounted read-only", c.Version, is(c.ReadOnly))
 	case f.Engine.Err != nil:
 		return ok("%s here; what the engine takes it for is not known", c.Version)
 	case e.Local && e.CgroupVersion != want:
 		return fail("run dce doctor on the engine's host itself, and the agent too, not in a container that shows other cgroups", "%s here, but the engine has v%s: it can't put containers under a cgroup that the agent makes", c.Version, e.CgroupVersion)
-	case len(c.ReadOnly) > 0:
-		return fail("mount them writable", "%s, but %s mounted read-only", c.Version, is(c.ReadOnly))
 	}
 	return ok("%s here and in the engine", c.Version)
+}
+
+// what leaves out what an error says is to be done.
+func what(err error) string {
+	var unmounted *cgroup.NotMountedError
+	if errors.As(err, &unmounted) {
+		return unmounted.What()
+	}
+	return err.Error()
 }
 
 func is(names []string) string {
@@ -91,9 +100,9 @@ func controllers(f Facts) Finding {
 		switch err := c.Missing[name]; {
 		case err == nil:
 		case name == "memory":
-			p.add(fail(strings.ReplaceAll(fix, "NAME", name), "memory can't be used, so that no pod can be bound: %v", err))
+			p.add(fail(strings.ReplaceAll(fix, "NAME", name), "memory can't be used, so that no pod can be bound: %s", what(err)))
 		default:
-			p.add(warn(strings.ReplaceAll(fix, "NAME", name), "%s can't be used, so that pods are neither bound nor measured by it: %v", name, err))
+			p.add(warn(strings.ReplaceAll(fix, "NAME", name), "%s can't be used, so that pods are neither bound nor measured by it: %s", name, what(err)))
 		}
 	}
 	return p.or(ok("%s", strings.Join(used, ", ")))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/versions"
 )
 
@@ -30,12 +31,16 @@ func engineAnswers(f Facts) Finding {
 	return ok("Docker %s answers at %s (from %s) in %s", e.Version, e.Host, e.Source, e.Took.Round(time.Millisecond))
 }
 
-// engineFails takes the sentence of the engine package, which mostly says where and what to do.
+// engineFails takes the sentence of the engine package. Where nobody answers, or the address is none, it ends in what to do.
 func engineFails(f Facts) Finding {
-	e, said := f.Engine.Value, f.Engine.Err.Error()
-	saw, fix, both := strings.Cut(said, ": ")
-	if !both {
-		fix = "look into dockerd's log"
+	e, saw, fix := f.Engine.Value, f.Engine.Err.Error(), "look into dockerd's log, and whether it is Docker that listens there"
+	if err := f.Engine.Err; errdefs.IsUnavailable(err) || errdefs.IsInvalidArgument(err) {
+		for _, end := range []string{"; ", ": "} {
+			if at := strings.LastIndex(saw, end); at > 0 {
+				saw, fix = saw[:at], saw[at+len(end):]
+				break
+			}
+		}
 	}
 	if e.Host != "" && !strings.Contains(saw, e.Host) {
 		saw = fmt.Sprintf("the engine at %s (from %s) is silent: %s", e.Host, e.Source, saw)

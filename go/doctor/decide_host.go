@@ -182,7 +182,7 @@ func executor(f Facts) Finding {
 		return warn("install it beside dce or in PATH, or have each task fetch it", "dce-executor is neither beside dce nor in PATH")
 	case missing(err):
 		return fail("name the program with --executor", "there is no file %s", f.Asked.Executor)
-	case denied(err):
+	case unseen(err):
 		return f.notSeen(err)
 	case err != nil:
 		return fail(build, "%v", err)
@@ -199,7 +199,10 @@ func executor(f Facts) Finding {
 }
 
 func settings(f Facts) Finding {
-	if err := f.Settings.Err; err != nil {
+	switch err := f.Settings.Err; {
+	case unseen(err):
+		return f.notSeen(err)
+	case err != nil:
 		return fail("mend it: no task of this host runs before", "%v", err)
 	}
 	return ok("what /etc/dce/dce.yaml and the environment set is valid (use_hierarchy=%s)", cmp.Or(f.Settings.Value.UseHierarchy, "enforce"))

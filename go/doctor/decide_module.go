@@ -66,8 +66,11 @@ func (f Facts) none() (Finding, bool) {
 }
 
 func modules(f Facts) Finding {
-	if f.Modules.Err != nil {
-		return fail("name the folder that the agent's --modules_dir names", "%v", f.Modules.Err)
+	switch err := f.Modules.Err; {
+	case unseen(err):
+		return f.notSeen(err)
+	case err != nil:
+		return fail("name the folder that the agent's --modules_dir names", "%v", err)
 	}
 	if len(f.Modules.Value.Manifests) == 0 {
 		return warn("name the agent's with --modules or --modules-dir, or have dce reap run by a timer", "no modules JSON was named and no agent that runs here has one: what dead executors leave stays until dce reap or a next dce run")
@@ -76,8 +79,13 @@ func modules(f Facts) Finding {
 	var sources, names []string
 	for _, m := range f.Modules.Value.Manifests {
 		sources = append(sources, m.Source)
-		if m.Err != nil {
-			p.add(fail("mend it: the agent does not start", "%s: %v", m.Source, trimmed(m.Err, m.Source)))
+		switch {
+		case unseen(m.Err):
+			p.add(f.notSeen(m.Err))
+		case missing(m.Err):
+			p.add(fail("install it, or correct what names it: the agent does not start", "there is no file %s", m.Source))
+		case m.Err != nil:
+			p.add(fail("mend it: the agent does not start", "%s: %v", m.Source, m.Err))
 		}
 		if m.Strange != nil {
 			p.add(warn("correct it", "%s: %s, which Mesos passes over", m.Source, strings.TrimPrefix(m.Strange.Error(), "json: ")))
@@ -112,11 +120,6 @@ func modules(f Facts) Finding {
 }
 
 func listed(flag, name string) bool { return slices.Contains(strings.Split(flag, ","), name) }
-
-// trimmed takes the file out of an error that names it again.
-func trimmed(err error, file string) string {
-	return strings.TrimPrefix(err.Error(), "open "+file+": ")
-}
 
 func moduleLibraries(f Facts) Finding {
 	if found, done := f.none(); done {

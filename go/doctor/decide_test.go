@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
@@ -80,13 +81,20 @@ func (f *Facts) core(change func(*Seen[Library])) {
 }
 
 var (
-	errSilent  = errors.New("the Docker engine did not answer within 5s (Ping): it hangs or is overloaded, look into dockerd's log")
+	errSilent  = fmt.Errorf("the Docker engine did not answer within 5s (Ping): it hangs or is overloaded, look into dockerd's log%w", wordless{errdefs.ErrUnavailable})
+	errLate    = &lateError{"the thing", 5 * time.Second}
 	errDenied  = &fs.PathError{Op: "open", Path: "/proc/1/environ", Err: fs.ErrPermission}
 	errMissing = &fs.PathError{Op: "open", Path: "/nowhere", Err: fs.ErrNotExist}
 	hierarchy  = func(children ...string) error {
 		return &cgroup.HierarchyError{File: "/sys/fs/cgroup/memory/mesos/memory.use_hierarchy", Children: children}
 	}
 )
+
+// wordless is the class of an error without its text.
+type wordless struct{ error }
+
+func (wordless) Error() string   { return "" }
+func (w wordless) Unwrap() error { return w.error }
 
 // wrong is one thing that is wrong with a host, and what the check of that name says then.
 type wrong struct {
@@ -106,7 +114,10 @@ var wrongs = []wrong{
 	{"agent", func(f *Facts) { f.Asked.CgroupsRoot = "/else" }, Warn, "--cgroups_root=mesos|/else|correct it"},
 
 	{"engine", func(f *Facts) { f.Engine.Err = errSilent }, Fail, "unix:///var/run/docker.sock|Docker's default|within 5s|look into dockerd's log"},
-	{"engine", func(f *Facts) { f.Engine.Err = errors.New("what it said") }, Fail, "silent|what it said|look into"},
+	{"engine", func(f *Facts) { f.Engine.Err = errors.New("it failed: API 404: http://x") }, Fail, "silent|it failed: API 404: http://x; look into dockerd's log, and"},
+	{"engine", func(f *Facts) {
+		f.Engine.Err = fmt.Errorf("none answers at unix:///var/run/docker.sock: lookup x: no such host; correct it%w", wordless{errdefs.ErrUnavailable})
+	}, Fail, "lookup x: no such host; correct it"},
 	{"engine", func(f *Facts) { f.Engine.Value.Local = false }, Warn, "another host's|unix:// socket"},
 	{"engine", func(f *Facts) { f.Engine.Value.Rootless = true }, Fail, "without root|run dockerd as root"},
 
@@ -126,7 +137,9 @@ var wrongs = []wrong{
 	{"cgroup-version", func(f *Facts) { f.Engine.Value.CgroupVersion = "2" }, Fail, "v1 here|v2|engine's host"},
 	{"cgroup-version", func(f *Facts) { f.Cgroups.Value.Version = cgroup.V2 }, Fail, "v2 here|v1"},
 	{"cgroup-version", func(f *Facts) { f.Cgroups.Value.ReadOnly = []string{"/sys/fs/cgroup/memory"} }, Fail, "/sys/fs/cgroup/memory is mounted read-only|writable"},
-	{"cgroup-version", func(f *Facts) { f.Cgroups.Value.ReadOnly = []string{"/a", "/b"} }, Fail, "/a, /b are mounted"},
+	{"cgroup-version", func(f *Facts) {
+		f.Cgroups.Value.ReadOnly, f.Engine.Err = []string{"/a", "/b"}, errSilent
+	}, Fail, "/a, /b are mounted"},
 	{"cgroup-version", func(f *Facts) { f.Cgroups.Err = &cgroup.NotMountedError{File: "/proc/self/mountinfo"} }, Fail, "/proc/self/mountinfo|mount the cgroup"},
 	{"cgroup-version", func(f *Facts) { f.Cgroups.Err = errDenied }, Unknown, "/proc/1/environ"},
 	{"cgroup-version", func(f *Facts) { f.Engine.Err = errSilent }, OK, "v1 here|not known"},
@@ -152,6 +165,11 @@ var wrongs = []wrong{
 	{"controllers", func(f *Facts) {
 		f.Cgroups.Value.Missing["pids"], f.Cgroups.Value.Missing["blkio"] = errors.New("why"), errors.New("why")
 	}, Warn, "pids can't be used|blkio can't be used|cgroup_enable=pids|cgroup_enable=blkio"},
+	{"controllers", func(f *Facts) {
+		f.Cgroups.Value.Missing["pids"] = &cgroup.NotMountedError{Controller: "pids", File: "/proc/self/mountinfo"}
+	}, Warn,
+		"it: the cgroup controller pids is not mounted, says /proc/self/mountinfo; enable it"},
+	{"controllers", func(f *Facts) { f.Cgroups.Err = &cgroup.NotMountedError{File: "/proc/self/mountinfo"} }, Unknown, "mountinfo; see cgroup-version"},
 	{"controllers", func(f *Facts) { f.Cgroups.Err = errMissing }, Unknown, "/nowhere"},
 	{"controllers", func(f *Facts) { f.Cgroups.Value.Version = cgroup.V2 }, OK, "memory, cpu, pids, io"},
 
@@ -195,6 +213,9 @@ var wrongs = []wrong{
 
 	{"modules", func(f *Facts) { f.Modules = Seen[Modules]{} }, Warn, "no modules JSON|--modules|dce reap"},
 	{"modules", func(f *Facts) { f.Modules.Err = errMissing }, Fail, "/nowhere|--modules_dir"},
+	{"modules", func(f *Facts) { f.Modules.Err = errLate }, Unknown, "the thing could not be looked at within 5s; see why it hangs|--timeout"},
+	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Err = errMissing }, Fail, "there is no file /etc/mesos/modules/dce.json|does not start"},
+	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Err = errDenied; f.User = 9 }, Unknown, "user 9|as root"},
 	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Err = errors.New("line 3: what") }, Fail, "/etc/mesos/modules/dce.json: line 3: what|mend it"},
 	{"modules", func(f *Facts) { f.Modules.Value.Manifests[0].Strange = errors.New(`json: unknown field "module"`) }, Warn, `dce.json: unknown field "module", which Mesos passes over|correct`},
 	{"modules", func(f *Facts) { f.entry().Modules = f.entry().Modules[:1] }, Warn, "no " + isolatorName + "|add it"},
@@ -264,6 +285,7 @@ var wrongs = []wrong{
 		f.Executor = Seen[Program]{Err: fs.ErrNotExist}
 	}, Fail, "no file /x|--executor"},
 	{"executor", func(f *Facts) { f.Executor = Seen[Program]{Err: errDenied} }, Unknown, "/proc/1/environ"},
+	{"executor", func(f *Facts) { f.Executor = Seen[Program]{Err: errLate} }, Unknown, "within 5s"},
 	{"executor", func(f *Facts) { f.Executor.Err = errors.New("/x is no program") }, Fail, "/x is no program|make build"},
 	{"executor", func(f *Facts) { f.Executor.Value.Mode = 0o644 }, Fail, "mode 644|chmod 755"},
 	{"executor", func(f *Facts) { f.Executor.Value.Machine = elf.EM_SPARC }, Fail, "another machine (EM_SPARC"},
@@ -272,6 +294,7 @@ var wrongs = []wrong{
 	{"executor", func(f *Facts) { f.Executor.Value.Static = false }, Warn, "shared libraries|statically"},
 
 	{"settings", func(f *Facts) { f.Settings.Err = errors.New("DCE_X is unknown") }, Fail, "DCE_X is unknown|mend it"},
+	{"settings", func(f *Facts) { f.Settings.Err = errDenied; f.User = 9 }, Unknown, "user 9|as root"},
 	{"settings", func(*Facts) {}, OK, "use_hierarchy=enforce"},
 
 	{"clock", func(f *Facts) { f.Clock.Value.Synchronized = false }, Warn, "no NTP|chrony"},

@@ -106,6 +106,18 @@ func (o Options) complete(a *Agent) Options {
 	return o
 }
 
+// lateError says that a look took too long.
+type lateError struct {
+	what     string
+	patience time.Duration
+}
+
+func (e *lateError) Error() string {
+	return fmt.Sprintf("%s could not be looked at within %s", e.what, e.patience)
+}
+
+func (e *lateError) Unwrap() error { return errdefs.ErrUnavailable }
+
 // group waits for several.
 type group struct{ sync.WaitGroup }
 
@@ -126,6 +138,6 @@ func within[T any](ctx context.Context, patience time.Duration, what string, f f
 	case seen := <-done:
 		return seen
 	case <-ctx.Done():
-		return Seen[T]{Err: fmt.Errorf("%s could not be looked at within %s: %w", what, patience, errdefs.ErrUnavailable)}
+		return Seen[T]{Err: &lateError{what, patience}}
 	}
 }

@@ -1,12 +1,15 @@
 package doctor
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -65,7 +68,7 @@ func readManifest(given string) Manifest {
 	text := []byte(given)
 	if strings.HasPrefix(strings.TrimSpace(given), "{") {
 		m.Source = "the JSON in the agent's --modules"
-	} else if text, m.Err = os.ReadFile(m.Source); m.Err != nil {
+	} else if text, m.Err = readSome(m.Source); m.Err != nil {
 		return m
 	}
 	var parsed manifestJSON
@@ -96,23 +99,64 @@ func readManifest(given string) Manifest {
 	return m
 }
 
+// maxManifest is more than any modules JSON has. A --modules_dir may hold anything.
+const maxManifest = 1 << 20
+
+func readSome(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err == nil && len(text) > maxManifest {
+		err = fmt.Errorf("it has more than %d kB, so that it is no modules JSON", maxManifest>>10)
+	}
+	return text, err
+}
+
+// decode reads one JSON object, with nothing after it, as Mesos does (src/common/parse.hpp, 3rdparty/stout: JSON::parse).
 func decode(text []byte, to any, strict bool) error {
-	d := json.NewDecoder(strings.NewReader(string(text)))
+	switch begin := bytes.TrimSpace(text); {
+	case len(begin) == 0:
+		return errors.New("it is empty")
+	case begin[0] != '{':
+		return fmt.Errorf("it is no JSON object, for it begins with %.10q", begin)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	if strict {
 		d.DisallowUnknownFields()
 	}
 	err := d.Decode(to)
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		line := 1 + strings.Count(string(text[:min(int(syntax.Offset), len(text))]), "\n")
-		return fmt.Errorf("line %d: %w", line, err)
-	case err != nil:
-		return err
-	case d.More():
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
 		return errors.New("something follows the JSON object")
 	}
-	return nil
+	line := func(offset int64) int { return 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n")) }
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("line %d: %w", line(syntax.Offset), err)
+	case errors.As(err, &kind):
+		return fmt.Errorf("line %d: %s is of the type %s, and Mesos takes %s there", line(kind.Offset), strings.TrimPrefix(kind.Field, "."), kind.Value, jsonName(kind.Type))
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends in the middle of the JSON object")
+	}
+	return err
+}
+
+// jsonName is what a type is called in JSON.
+func jsonName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "an array"
+	case reflect.Struct:
+		return "an object"
+	}
+	return "a string"
 }
 
 // onPath finds a library without a folder where the dynamic linker does by default (ld.so(8)).

@@ -143,12 +143,21 @@ func TestManifests(t *testing.T) {
 		require.Equal(t, []Module{{"a_module", []Parameter{{"k", "v"}}}}, m.Libraries[0].Modules)
 	}
 	for text, says := range map[string]string{
-		"":                                 "EOF",
+		"":                                 "it is empty",
+		"\n":                               "it is empty",
+		"null":                             `no JSON object, for it begins with "null"`,
+		"[]":                               `no JSON object, for it begins with "[]"`,
+		"\xef\xbb\xbf{}":                   "no JSON object",
+		"{\n":                              "ends in the middle",
+		`{"libraries": []} }`:              "something follows",
+		`{"libraries": 3}`:                 "libraries is of the type number, and Mesos takes an array there",
+		`{"libraries": [[]]}`:              "libraries is of the type array, and Mesos takes an object there",
 		"{\n \"libraries\": [\n ,]}":       "line 3",
 		`{"libraries": [{"modules": []}]}`: "library 1 has neither file nor name",
 		`{"libraries": []} {}`:             "something follows",
-		`{"libraries": [{"file": 3}]}`:     "number",
-		`{"libraries": [{"file": "/x", "modules": [{"name": "n", "parameters": [{"key": "k", "value": true}]}]}]}`: "bool",
+		`{"libraries": [{"file": 3}]}`:     "line 1: libraries.file is of the type number, and Mesos takes a string there",
+		`{"libraries": [{"file": "/x", "modules": [{"name": "n",` + "\n" + `"parameters": [{"key": "k", "value": true}]}]}]}`: "line 2: libraries.modules.parameters.value is of the type bool",
+		strings.Repeat(" ", maxManifest+1): "more than 1024 kB",
 	} {
 		require.ErrorContains(t, readManifest(fakehost.Put(t, t.TempDir(), "m.json", text)).Err, says, "%s", text)
 	}

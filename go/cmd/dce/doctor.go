@@ -43,13 +43,9 @@ func doctorCommand() *cobra.Command {
 			if err := f.check(); err != nil {
 				return err
 			}
-			self, err := os.Executable()
-			if err != nil {
-				return failed(err)
-			}
-			f.Self = self
+			f.Self, _ = os.Executable() // not known without /proc
 			if f.Executor == "" {
-				f.Executor, _ = findExecutor("", self, exec.LookPath) // that there is none is a finding
+				f.Executor, _ = findExecutor("", f.Self, exec.LookPath) // that there is none is a finding
 			}
 			report := doctor.Run(cmd.Context(), f.Options)
 			if err := f.print(cmd.OutOrStdout(), report); err != nil {
