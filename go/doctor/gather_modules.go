@@ -150,11 +150,8 @@ func decode(text []byte, to any, strict bool) error {
 
 // jsonName is what a type is called in JSON.
 func jsonName(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Slice:
-		return "an array"
-	case reflect.Struct:
-		return "an object"
+	if known := map[reflect.Kind]string{reflect.Slice: "an array", reflect.Struct: "an object"}[t.Kind()]; known != "" {
+		return known
 	}
 	return "a string"
 }

@@ -59,7 +59,7 @@ func TestDoctorFails(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, err, "all is said in the report")
 	require.Contains(t, out, "a pod would not run here: mend engine, module-libraries, module-core")
-	require.Contains(t, out, "no Docker engine answers at "+socket+" (from --docker-host); there is no such socket; start dockerd")
+	require.Contains(t, out, "no Docker engine answers at "+socket+" (from --docker-host): there is no such socket; start dockerd")
 	require.Contains(t, out, "there is no file /nowhere/libmesos_dce.so")
 
 	code, out, _ = dceDoctor("--docker-host", socket, "--work-dir", t.TempDir(), "-o", "json")
