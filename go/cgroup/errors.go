@@ -65,19 +65,26 @@ func (e *NotMountedError) What() string {
 	return fmt.Sprintf("%s, says %s", what, e.File)
 }
 
-// HierarchyError says that memory.use_hierarchy is 0, and can't be made 1 any more where the cgroup has children.
+// HierarchyError says that memory.use_hierarchy is 0, and can't be made 1 any more where the cgroup has children, or why it
+// could not be made so.
 type HierarchyError struct {
 	File     string
 	Children []string // names, sorted
+	Err      error    // of setting it, nil where that was not tried; a *ValueError where it was written and is not so
 }
 
 func (e *HierarchyError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s was 0 and could not be set, so that the limit does not bind what is below: %v; set it to 1 as root before the first child is made", e.File, e.Err)
+	}
 	if len(e.Children) == 0 {
 		return fmt.Sprintf("%s is 0, so that the limit does not bind what is below: set it to 1 before the first child is made", e.File)
 	}
 	return fmt.Sprintf("%s is 0 and can't be changed while the cgroup has children (%s): the limit would not bind them; "+
 		"set it to 1 on the parent before the first child is made", e.File, shorten(e.Children))
 }
+
+func (e *HierarchyError) Unwrap() error { return e.Err }
 
 // Reason is what Mesos is told.
 func (e *HierarchyError) Reason() string { return reasonLaunch }

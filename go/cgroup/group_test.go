@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/tests/fakehost"
 )
@@ -171,8 +172,32 @@ func TestEnforceHierarchy(t *testing.T) {
 			err := h.EnforceHierarchy("/mesos")
 			require.ErrorIs(t, err, fs.ErrPermission)
 			require.ErrorContains(t, err, root+file)
+			require.ErrorContains(t, err, "as root")
 		})
 	})
+}
+
+// What was written and is not there afterwards is told with both values. The file is a pipe, behind which somebody says 0 whatever
+// is written.
+func TestHierarchyThatIsWrittenInVain(t *testing.T) {
+	const file = "/sys/fs/cgroup/memory/mesos/memory.use_hierarchy"
+	root := fakeRoot(t, separate, "1:memory:/\n", map[string]string{"/sys/fs/cgroup/memory/mesos/": ""})
+	require.NoError(t, unix.Mkfifo(root+file, 0o600))
+	h, err := Open(Options{Root: root})
+	require.NoError(t, err)
+	written := make(chan string, 1)
+	go func() { // each of these waits for the other side
+		_ = os.WriteFile(root+file, []byte("0\n"), 0)
+		text, _ := os.ReadFile(root + file)
+		_ = os.WriteFile(root+file, []byte("0\n"), 0)
+		written <- string(text)
+	}()
+	err = h.EnforceHierarchy("/mesos")
+	require.Equal(t, "1", <-written)
+	var off *HierarchyError
+	require.ErrorAs(t, err, &off)
+	require.Equal(t, "REASON_CONTAINER_LAUNCH_FAILED", off.Reason())
+	require.ErrorContains(t, err, `memory.use_hierarchy holds "0" where the 1 that was written is expected; set it`)
 }
 
 func TestCheckParent(t *testing.T) {

@@ -11,7 +11,8 @@ const useHierarchy = "memory.use_hierarchy"
 
 // EnforceHierarchy makes sure that the memory limit of a cgroup binds what is below it. With v2, or where
 // memory.use_hierarchy is 1, there is nothing to do. Where it is 0 it is set and read back; that is only possible before
-// the cgroup has children (*HierarchyError names them). Kernels before 5.11 start with 0 and let children inherit it.
+// the cgroup has children: *HierarchyError names them, or says why else it is not set. Kernels before 5.11 start with 0 and let
+// children inherit it.
 func (h *Host) EnforceHierarchy(path string) error {
 	err := h.CheckHierarchy(path)
 	var off *HierarchyError
@@ -29,13 +30,16 @@ func (h *Host) EnforceHierarchy(path string) error {
 		if errors.Is(err, unix.EBUSY) && errors.As(h.CheckHierarchy(path), &off) && len(off.Children) > 0 {
 			return off // a child came in between
 		}
-		return err
+		return &HierarchyError{File: off.File, Err: err}
 	}
 	got, err := hi.read(path, useHierarchy)
 	if err == nil && got != "1" {
 		err = &ValueError{off.File, got, "the 1 that was written"}
 	}
-	return err
+	if err != nil {
+		return &HierarchyError{File: off.File, Err: err}
+	}
+	return nil
 }
 
 // CheckHierarchy says whether the memory limit of a cgroup binds what is below it, and changes nothing: *HierarchyError where
