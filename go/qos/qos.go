@@ -117,11 +117,13 @@ const slack = 1e-6
 
 // fits says why the task can't give what the services request.
 func (p Pod) fits() error {
-	switch sum := p.requests(); {
-	case sum.Memory > p.Task.Request.Memory:
-		return contradiction("the services request %s of memory together and the task has %s", Megabytes(sum.Memory), Megabytes(p.Task.Request.Memory))
-	case sum.CPUs > p.Task.Request.CPUs+slack:
-		return contradiction("the services request %s CPUs together and the task has %s", Decimal(sum.CPUs), Decimal(p.Task.Request.CPUs))
+	switch sum, has := p.requests(), p.Task.Request; {
+	case sum.Memory > has.Memory:
+		wanted, had := apart(float64(sum.Memory)/(1<<20), float64(has.Memory)/(1<<20))
+		return contradiction("the services request %s MB of memory together and the task has %s MB", wanted, had)
+	case sum.CPUs > has.CPUs+slack:
+		wanted, had := apart(sum.CPUs, has.CPUs)
+		return contradiction("the services request %s CPUs together and the task has %s", wanted, had)
 	}
 	return nil
 }

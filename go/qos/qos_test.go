@@ -68,9 +68,13 @@ func TestDecide(t *testing.T) {
 			Pod{Task: task, Services: []Service{same, has("b", none, res(0.25, 200))}}, Burstable,
 			map[Class]string{Guaranteed: "the services request 264 MB of memory together and the task has 256 MB", BestEffort: "service a"},
 		},
+		"a byte more than the task has": {
+			Pod{Task: task, Services: []Service{same, has("b", none, Resources{0.25, 192*mb + 1})}}, Burstable,
+			map[Class]string{Guaranteed: "the services request 256.000001 MB of memory together and the task has 256.000000 MB", BestEffort: "service a"},
+		},
 		"more CPUs than the task has": {
 			Pod{Task: task, Services: []Service{same, has("b", none, res(0.501, 64))}}, Burstable,
-			map[Class]string{Guaranteed: "the services request 1 CPUs together and the task has 1", BestEffort: "service a"},
+			map[Class]string{Guaranteed: "the services request 1.001 CPUs together and the task has 1.000", BestEffort: "service a"},
 		},
 		"those that run before do not count": {
 			Pod{Task: task, Services: []Service{same, {Name: "i", Init: true, Bounds: Bounds{Limit: res(1, 256)}}}}, Guaranteed,
