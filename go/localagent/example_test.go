@@ -25,7 +25,7 @@ func TestAnExecutorThatIsNotOurs(t *testing.T) {
 	binary := exampleExecutor(t)
 	a := newAgent(t, func(o *Options) {
 		checkpointing(o)
-		o.ReregistrationTimeout = 4 * time.Second // it comes back after 1 to 3 s
+		o.ReregistrationTimeout = pollFor // it comes back after some seconds
 	})
 	launch := func(id string) *Container {
 		info := asTask(id, "exec '"+binary+"'")
@@ -49,8 +49,9 @@ func TestAnExecutorThatIsNotOurs(t *testing.T) {
 	require.Eventually(t, func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.state == serving && a.executors["example"].state == running
-	}, 20*time.Second, 20*time.Millisecond, "the executor subscribes again within the re-registration timeout")
+		return a.state == reconnect && a.executors["example"].state == running
+	}, pollFor, pollEvery, "the executor subscribes again")
+	require.NoError(t, a.EndRecovery())
 	release()
 	launch("four")
 	var states []string

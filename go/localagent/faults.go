@@ -195,7 +195,27 @@ func (a *Agent) recover(e *run) {
 	}
 }
 
+// EndRecovery lets the time pass that a recovering agent gives executors to come back: those that have not are killed, and it
+// serves. A real agent waits for the whole of it (src/slave/slave.cpp, reregisterExecutorTimeout). An error unless executors may
+// come back.
+func (a *Agent) EndRecovery() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing || a.state != reconnect {
+		return errors.New("the local agent does not wait for executors to come back")
+	}
+	for _, t := range a.recovery {
+		t.Stop()
+	}
+	a.recovered()
+	return nil
+}
+
+// recovered may be called by its timer and by EndRecovery at once.
 func (a *Agent) recovered() {
+	if a.state != reconnect {
+		return
+	}
 	for _, e := range a.executors {
 		if e.state != registering {
 			continue

@@ -35,7 +35,7 @@ func newAgent(t *testing.T, change func(*Options)) *Agent {
 	log.SetLevel(logrus.DebugLevel)
 	o := Options{WorkDir: t.TempDir(), Cgroups: host, EnableCFS: true, Log: log, Hostname: "here",
 		CgroupsRoot:         "dce-local-test-" + uuid.NewString()[:8],
-		RegistrationTimeout: 20 * time.Second}
+		RegistrationTimeout: pollFor}
 	if change != nil {
 		change(&o)
 	}
@@ -76,7 +76,7 @@ func partitionAware(o *Options) {
 
 func await(t *testing.T, a *Agent, task string, state mesos.TaskState) Update {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), pollFor)
 	defer cancel()
 	u, err := a.Await(ctx, func(u Update) bool {
 		return u.Status.TaskID.Value == task && u.Status.GetState() == state
@@ -87,7 +87,7 @@ func await(t *testing.T, a *Agent, task string, state mesos.TaskState) Update {
 
 func gone(t *testing.T, c *Container) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), pollFor)
 	defer cancel()
 	require.NoError(t, c.Wait(ctx))
 }

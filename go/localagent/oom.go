@@ -78,8 +78,9 @@ func (a *Agent) watchOOM(c *Container) error {
 	return nil
 }
 
-// oomDelay bounds the wait for the kernel's choice.
-const oomDelay = 100 * time.Millisecond
+// oomDelay bounds the wait for the kernel's choice, which comes within milliseconds: a busy machine takes longer to end a large
+// process, and without it the updates could not say whose it was.
+const oomDelay = 2 * time.Second
 
 // oomLabels say which service was killed, in the words of the executor's file: what a module's slaveTaskStatusDecorator may
 // add, which sets labels and nothing that is in the message.
