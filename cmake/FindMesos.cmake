@@ -12,8 +12,16 @@ set(MESOS_SOURCE_DIR "" CACHE PATH "Source tree of Mesos")
 set(MESOS_BUILD_DIR "" CACHE PATH "Build tree of Mesos")
 set(MESOS_EXTRA_INCLUDES "" CACHE STRING "More include folders for Mesos' headers")
 
+if(Mesos_ROOT AND (MESOS_SOURCE_DIR OR MESOS_BUILD_DIR))
+  message(FATAL_ERROR "Mesos_ROOT names one Mesos and MESOS_SOURCE_DIR and MESOS_BUILD_DIR name another, and a module is for one "
+                      "only; CMake remembers what it was once given: clear one with -DMesos_ROOT= or with "
+                      "-DMESOS_SOURCE_DIR= -DMESOS_BUILD_DIR=")
+endif()
+
 set(Mesos_INCLUDE_DIRS ${MESOS_EXTRA_INCLUDES})
 set(_mesos_version_file "")
+unset(Mesos_LIBRARY CACHE) # of the Mesos that was named before
+unset(Mesos_LIBRARY)
 if(MESOS_SOURCE_DIR AND MESOS_BUILD_DIR)
   file(GLOB _mesos_bundled LIST_DIRECTORIES true
        ${MESOS_BUILD_DIR}/3rdparty/boost-* ${MESOS_BUILD_DIR}/3rdparty/boost-*/src/boost-*
@@ -27,7 +35,7 @@ if(MESOS_SOURCE_DIR AND MESOS_BUILD_DIR)
        ${MESOS_BUILD_DIR}/include ${MESOS_SOURCE_DIR}/include ${MESOS_SOURCE_DIR}/3rdparty/stout/include
        ${MESOS_SOURCE_DIR}/3rdparty/libprocess/include ${_mesos_bundled})
   set(_mesos_version_file ${MESOS_BUILD_DIR}/include/mesos/version.hpp)
-  find_library(Mesos_LIBRARY mesos PATHS ${MESOS_BUILD_DIR}/src/.libs ${MESOS_BUILD_DIR}/src NO_DEFAULT_PATH)
+  find_library(Mesos_LIBRARY mesos PATHS ${MESOS_BUILD_DIR}/src/.libs ${MESOS_BUILD_DIR}/src NO_DEFAULT_PATH NO_CACHE)
 elseif(Mesos_ROOT)
   list(APPEND Mesos_INCLUDE_DIRS ${Mesos_ROOT}/include)
   # Where --enable-install-module-dependencies put what is bundled.
@@ -37,7 +45,7 @@ elseif(Mesos_ROOT)
     endif()
   endforeach()
   set(_mesos_version_file ${Mesos_ROOT}/include/mesos/version.hpp)
-  find_library(Mesos_LIBRARY mesos PATHS ${Mesos_ROOT}/lib ${Mesos_ROOT}/lib64 NO_DEFAULT_PATH)
+  find_library(Mesos_LIBRARY mesos PATHS ${Mesos_ROOT}/lib ${Mesos_ROOT}/lib64 NO_DEFAULT_PATH NO_CACHE)
 endif()
 # Debian's folders, where the build tree has none of its own.
 foreach(_mesos_system /usr/include/apr-1.0 /usr/include/apr-1 /usr/include/subversion-1)
