@@ -32,6 +32,8 @@ type OOM struct {
 	Peak   uint64            // the most that the child used, in bytes
 	Used   map[string]uint64 // what each child used when the limit was hit, as far as it could be read in time, in bytes
 	At     time.Time         // when it was seen
+
+	Before bool // all Kills were before the watch began, nobody knows how long
 }
 
 // near is how far below its limit the usage of a cgroup may be when an allocation fails for it.
@@ -77,6 +79,7 @@ type member struct {
 
 	now, told counts   // as last read, and as of what is settled
 	used      uint64   // what it used when a hit was seen last
+	before    uint64   // kills when the watch began
 	last      memoryOf // how it stood when that was last read; zero for never
 }
 

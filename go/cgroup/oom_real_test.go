@@ -175,6 +175,31 @@ func TestOOMOfACgroupAbove(t *testing.T) {
 	require.EqualValues(t, 32<<20, o.Limit)
 }
 
+// What was killed before anybody watched is told, and as that: an agent that starts again does not know how long ago it was.
+func TestOOMBeforeTheWatch(t *testing.T) {
+	h, path := realGroup(t, 5*time.Second)
+	require.NoError(t, h.Create(path+"/web", "memory"))
+	limitMemory(t, h, path+"/web", 16<<20)
+	once := func() {
+		e := eat(t, h, path+"/web", 0)
+		e.begin(t)
+		require.Error(t, e.cmd.Wait())
+	}
+	once()
+	w, got := watch(t, h, path)
+	o := got.wait(t, 1)[0]
+	require.True(t, o.Before, "%+v", o)
+	require.EqualValues(t, 1, o.Kills)
+	once()
+	o = got.wait(t, 2)[1]
+	require.False(t, o.Before, "%+v", o)
+	require.EqualValues(t, 2, o.Kills)
+	require.Equal(t, LevelOwn, o.Level)
+	last, known := w.Of("web")
+	require.True(t, known)
+	require.Equal(t, o, last)
+}
+
 // One after the other, in one pod: each is told apart.
 func TestOOMsOfBothLimits(t *testing.T) {
 	h, path := realGroup(t, 5*time.Second)

@@ -43,6 +43,7 @@ func (w *OOMWatch) begin() (err error) {
 	for _, m := range w.children {
 		if m.read(w.hi.Unified) == nil { // what was killed in it before is told, too
 			w.explained.kills -= min(w.explained.kills, m.now.kills)
+			m.before = m.now.kills
 		}
 	}
 	if err := unix.SetNonblock(w.epoll, true); err != nil { // else os.NewFile does not give it to the poller

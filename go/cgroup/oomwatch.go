@@ -298,7 +298,7 @@ func (w *OOMWatch) explain(name string, now time.Time) OOM {
 	child := w.children[name]
 	own, _ := readMemory(child.dir, w.hi.Unified) // a cgroup that is gone used nothing that is known
 	own.peak = max(own.peak, child.used)
-	o := OOM{Name: name, Kills: child.now.kills, Peak: own.peak, Used: map[string]uint64{}, At: now}
+	o := OOM{Name: name, Kills: child.now.kills, Peak: own.peak, Used: map[string]uint64{}, At: now, Before: child.now.kills <= child.before}
 	for other, m := range w.children {
 		o.Used[other] = m.used
 	}
