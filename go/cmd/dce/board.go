@@ -10,6 +10,7 @@ import (
 
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/oom"
 )
 
 // board is what is known of the task and its services. It is pure: whoever has it shows it.
@@ -35,16 +36,38 @@ func newBoard(task string, now time.Time) *board {
 // update takes a status of the task and returns a line about it.
 func (b *board) update(status mesos.TaskStatus, at time.Time) string {
 	state := strings.ToLower(strings.TrimPrefix(status.GetState().String(), "TASK_"))
-	b.message = status.GetMessage()
+	b.message = told(status)
 	if status.Healthy != nil && !*status.Healthy {
 		state += ", unhealthy"
 	}
 	b.state, b.stateAt = state, at
 	line := fmt.Sprintf("%s: %s (%s)", b.task, state, b.since(at))
-	if b.message != "" && status.GetState() != mesos.TASK_RUNNING {
-		line += " " + firstLine(b.message)
+	if b.message != "" && (status.GetState() != mesos.TASK_RUNNING || labelOf(status, unbound) != "") {
+		line += " " + b.message
 	}
 	return line
+}
+
+// unbound is the label of a status that says which limits of the task do not bind its pod (go/launch, report_document.go).
+const unbound = "io.dce.unbound"
+
+// told is the first line of the message of a status, and which service the kernel killed where an agent, which does not know
+// that, has the last word.
+func told(status mesos.TaskStatus) string {
+	message, kill := firstLine(status.GetMessage()), labelOf(status, oom.LabelMessage)
+	if kill == "" {
+		return message
+	}
+	return strings.TrimSuffix(strings.TrimSpace(message), ".") + ". " + firstLine(kill)
+}
+
+func labelOf(status mesos.TaskStatus, key string) string {
+	for _, label := range status.GetLabels().GetLabels() {
+		if label.GetKey() == key {
+			return label.GetValue()
+		}
+	}
+	return ""
 }
 
 // event takes an event of a container and returns a line about it, empty when nothing changed.

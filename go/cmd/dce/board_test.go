@@ -12,6 +12,7 @@ import (
 
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/go/oom"
 )
 
 func of(service string) map[string]string {
@@ -39,6 +40,20 @@ func TestTheBoardShowsTaskAndServices(t *testing.T) {
 	require.Equal(t, "  web: exited (137) (0.9s)", b.event(engine.Event{Action: "die", Name: "p-web-1", Labels: of("web"), ExitCode: 137, Time: at(9)}))
 	state, message = mesos.TASK_FAILED, "service web exited with 137\nand more"
 	require.Equal(t, "app.1: failed (1.0s) service web exited with 137", b.update(mesos.TaskStatus{State: &state, Message: &message}, at(10)))
+}
+
+// What only labels say is shown, too: whom the kernel killed, and that a pod that runs is not bound.
+func TestTheBoardShowsLabels(t *testing.T) {
+	label := func(key, value string) *mesos.Labels {
+		return &mesos.Labels{Labels: []mesos.Label{{Key: "other"}, {Key: key, Value: &value}}}
+	}
+	b := newBoard("app.1", time.Now())
+	state, message := mesos.TASK_RUNNING, "all is up, but memory.use_hierarchy is 0"
+	line := b.update(mesos.TaskStatus{State: &state, Message: &message, Labels: label("io.dce.unbound", "memory.use_hierarchy is 0")}, b.start)
+	require.Equal(t, "app.1: running (0.0s) all is up, but memory.use_hierarchy is 0", line)
+	state, message = mesos.TASK_FAILED, "Memory limit exceeded: Requested: 64MB Maximum Used: 64MB\n\nMEMORY STATISTICS: \n"
+	line = b.update(mesos.TaskStatus{State: &state, Message: &message, Labels: label(oom.LabelMessage, "Service web ran out of memory: why.")}, b.start)
+	require.Equal(t, "app.1: failed (0.0s) Memory limit exceeded: Requested: 64MB Maximum Used: 64MB. Service web ran out of memory: why.", line)
 }
 
 func TestWhereAPodIsReached(t *testing.T) {

@@ -363,7 +363,7 @@ func (s *session) verdict(last localagent.Update) error {
 		}
 		return fmt.Errorf("%s ended before its task did (%s); what it said last is above", filepath.Base(s.order.executor), s.container.ExitStatus())
 	}
-	return fmt.Errorf("%s %s: %s (%s)", s.order.id, s.board.state, firstLine(status.GetMessage()), status.GetReason())
+	return fmt.Errorf("%s %s: %s (%s)", s.order.id, s.board.state, told(status), status.GetReason())
 }
 
 // writable says early and with the way out what would else be the end of the task.
