@@ -24,7 +24,7 @@ type Config struct {
 		Routable bool   // that network is reached from other hosts
 	}
 	Ports   struct{ AllowStatic bool }
-	Limits  struct{ Check string }          // "fail" or "warn"
+	Limits  struct{ Check, Unbound string } // each "fail" or "warn"
 	QoS     string                          // QoSAuto or one of qos.Classes
 	CPU     struct{ CFSQuota bool }         // the pod's is the task's CPUs
 	Pids    struct{ Limit uint64 }          // of the pod, 0 for none

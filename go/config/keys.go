@@ -92,6 +92,11 @@ var keys = []Key{
 			"or launched with a warning, and the kernel ends a service once the pod reaches the task's limit.",
 		field: func(c *Config) any { return &c.Limits.Check },
 	}, {
+		Name: "limits.unbound", Type: Choice, Choices: []string{"warn", "fail"}, Default: "warn",
+		Doc: "What happens to a pod that a limit of its task can't bind as a whole, because neither the agent, its module nor an executor without " +
+			"rights sees to it: it is launched and TASK_RUNNING says so, or it is refused before anything is created.",
+		field: func(c *Config) any { return &c.Limits.Unbound },
+	}, {
 		Name: "qos", Type: Choice, Choices: append([]string{QoSAuto}, qos.Classes()...), Default: QoSAuto,
 		Doc: "Quality of service of the pod, with Kubernetes' classes: how its containers share CPUs where these are short, and in which order the kernel " +
 			"kills them where memory is. `auto` derives it from the limits and reservations of the file and of the task. " +

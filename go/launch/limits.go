@@ -19,6 +19,15 @@ func (e *LimitsError) Error() string { return e.Sentence }
 // Reason is what Mesos is told.
 func (e *LimitsError) Reason() string { return "REASON_TASK_INVALID" }
 
+// UnboundError refuses a pod that its task's limits can't bind, where limits.unbound asks for that.
+type UnboundError struct{ Err error }
+
+func (e *UnboundError) Error() string { return e.Err.Error() + ", or set limits.unbound to warn" }
+func (e *UnboundError) Unwrap() error { return e.Err }
+
+// Reason is what Mesos is told.
+func (e *UnboundError) Reason() string { return "REASON_CONTAINER_LAUNCH_FAILED" }
+
 // checkLimits adds up the limits that the services have themselves. An error says that they promise memory that is not there:
 // the kernel would end a service that stays within its own limit. The same goes for what they reserve. Too many CPUs only make
 // services wait for each other, so they are a warning. Services without a limit add nothing. Those that end before others begin count

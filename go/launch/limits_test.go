@@ -1,13 +1,16 @@
 package launch
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/sirupsen/logrus/hooks/test"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/config"
 	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/pod"
 	"github.com/dce-go/dce/go/qos"
 )
 
@@ -72,5 +75,34 @@ func TestCheckPids(t *testing.T) {
 			require.Contains(t, said.LastEntry().Message, "pids.limit is 31, and the pod has 4 containers")
 			require.Contains(t, said.LastEntry().Message, "32 would be safe")
 		}
+	}
+}
+
+// A pod that its task's limits can't bind is launched and says so, or is refused, as limits.unbound has it.
+func TestWhatDoesNotBind(t *testing.T) {
+	const sentence = "memory of the task does not bind its pod as a whole; run the executor as root"
+	for name, c := range map[string]struct {
+		setting    string
+		why, err   error
+		says, told string
+	}{
+		"bound":               {setting: "fail"},
+		"launched":            {setting: "warn", why: errors.New(sentence), told: sentence},
+		"refused":             {setting: "fail", why: errors.New(sentence), says: sentence + ", or set limits.unbound to warn"},
+		"another error":       {setting: "fail", why: errors.New(sentence), err: errors.New("no cgroup"), says: "no cgroup"},
+		"another error alone": {setting: "warn", err: errors.New("no cgroup"), says: "no cgroup"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			o := &order{cfg: &config.Config{}, report: newReport("p", "task", pod.Service, "", filesOf(t.TempDir(), "p", true), log)}
+			o.cfg.Limits.Unbound = c.setting
+			err := o.unbound(c.why, c.err)
+			require.Equal(t, c.told, o.report.pod.Unbound)
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, c.says)
+		})
 	}
 }

@@ -87,20 +87,25 @@ func (l *Launcher) bind(ctx context.Context, o *order, driver string) (at parent
 	}
 	limits := has.limits(o.cfg.Pids.Limit)
 	at, unbound, err := l.parents.take(ctx, o.variables[ParentVar], driver, o.id, limits, tree.Quota, tree.Pids)
-	if unbound != nil {
-		o.report.unbound(unbound)
-	}
-	if err != nil {
+	if err = o.unbound(unbound, err); err != nil {
 		return at, has, err
 	}
 	if at.quota > 0 { // the agent's, for all tasks
 		has = has.throttled()
 	}
-	unbound, err = hierarchical(l.parents.host, at, o.cfg.Cgroup.UseHierarchy)
-	if unbound != nil {
-		o.report.unbound(unbound)
+	return at, has, o.unbound(hierarchical(l.parents.host, at, o.cfg.Cgroup.UseHierarchy))
+}
+
+// unbound has the pod's status say what does not bind it, or refuses the pod.
+func (o *order) unbound(why, err error) error {
+	switch {
+	case why == nil, err != nil:
+		return err
+	case o.cfg.Limits.Unbound == "fail":
+		return &UnboundError{why}
 	}
-	return at, has, err
+	o.report.unbound(why)
+	return nil
 }
 
 // defaults fills in what neither the file nor the task says.
