@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,8 @@ import (
 	"github.com/dce-go/dce/go/labels"
 )
 
-const patience = 10 * time.Second
+// patience is with what happens within moments on a machine that has nothing else to do. It is far below agentPatience.
+const patience = 45 * time.Second
 
 // stage is a core over an engine in memory.
 type stage struct {
@@ -32,6 +34,7 @@ type stage struct {
 	*Core
 	fake    *enginetest.Fake
 	root    string // of cgroups, below which there is nothing
+	scope   string // the agent's work_dir, of this stage alone: what lives is told by the processes and cgroups of the whole machine
 	runtime string
 	inject  atomic.Pointer[func(string)]
 }
@@ -39,13 +42,14 @@ type stage struct {
 func newStage(t *testing.T, set ...string) *stage {
 	t.Helper()
 	s := &stage{T: t, fake: enginetest.New(), root: "dce-test-core-" + uuid.NewString()[:8], runtime: t.TempDir()}
+	s.scope = "/var/lib/" + s.root
 	s.fake.AddImage("image", engine.Image{})
 	s.open(set...)
 	return s
 }
 
 func (s *stage) config(set ...string) []byte {
-	p := map[string]string{"cgroups_root": s.root, "runtime_dir": s.runtime, "work_dir": "/var/lib/mesos", "grace": "0secs"}
+	p := map[string]string{"cgroups_root": s.root, "runtime_dir": s.runtime, "work_dir": s.scope, "grace": "0secs"}
 	for i := 0; i+1 < len(set); i += 2 {
 		if p[set[i]] = set[i+1]; set[i+1] == "" {
 			delete(p, set[i])
@@ -58,7 +62,7 @@ func (s *stage) config(set ...string) []byte {
 
 func (s *stage) open(set ...string) {
 	s.Helper()
-	s.openThrough(engine.Timeout(time.Second), set...)
+	s.openThrough(engine.Timeout(patience), set...)
 }
 
 // openThrough opens a core whose calls of the engine go through this.
@@ -76,6 +80,17 @@ func (s *stage) openThrough(around engine.Interceptor, set ...string) {
 	require.NoError(s, err)
 	s.Core = c
 	s.Cleanup(func() { c.Close() })
+}
+
+// close closes the core and waits for all that it has begun, for which Close itself waits a moment only.
+func (s *stage) close() {
+	s.Helper()
+	s.Close()
+	select {
+	case <-s.crew.gone():
+	case <-time.After(patience):
+		require.FailNow(s, "the core goes on after its close")
+	}
 }
 
 // hang is an engine that never answers these calls.
@@ -108,6 +123,11 @@ func (s *stage) start(op, input string, timeout time.Duration) (<-chan end, *ato
 func (s *stage) do(op, input string) end {
 	s.Helper()
 	out, _ := s.start(op, input, 0)
+	return s.wait(op, out)
+}
+
+func (s *stage) wait(op string, out <-chan end) end {
+	s.Helper()
 	select {
 	case e := <-out:
 		return e
@@ -123,21 +143,41 @@ func (s *stage) ok(op, input string) {
 	require.Equal(s, OK, e.status, "%s: %s", op, e.text)
 }
 
-// launched is a ContainerConfig of a pod in JSON, with fields that no version of Mesos has.
-const launched = `{"directory":"/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/c1","executor_info":{"executor_id":{"value":"e"},
-	"framework_id":{"value":"f"},"type":"CUSTOM","later":[{}]},"command_info":{"value":"exec './dce-executor'","shell":true},"later":null}`
+// sandbox is that of a run of executor e.
+func (s *stage) sandbox(run string) string {
+	return s.scope + "/slaves/a/frameworks/f/executors/e/runs/" + run
+}
+
+// launched is the input of prepare for a pod, with fields that no version of Mesos has.
+func (s *stage) launched(run string) string {
+	return fmt.Sprintf(`{"container":%q,"config":{"directory":%q,"executor_info":{"executor_id":{"value":"e"},"framework_id":{"value":"f"},
+		"type":"CUSTOM","later":[{}]},"command_info":{"value":"exec './dce-executor'","shell":true},"later":null}}`, run, s.sandbox(run))
+}
 
 // isolated attaches the isolator and recovers nothing.
 func (s *stage) isolated() {
 	s.Helper()
 	s.ok("attach", `{"module":"Isolator"}`)
 	s.ok("recover", `{"states":[],"orphans":[]}`)
+	s.compared()
+}
+
+// compared waits for the end of the comparison that a recovery, or a reconciliation, began: to one that goes on what a test puts on
+// the engine next may be an orphan.
+func (s *stage) compared() {
+	s.Helper()
+	s.eventually("everything is compared", func() bool {
+		s.ledger.mu.Lock()
+		next := s.ledger.compare
+		s.ledger.mu.Unlock()
+		return next.After(time.Now()) && !s.searching.Load()
+	})
 }
 
 // pod puts a container of a pod on the engine.
 func (s *stage) pod(run, executor string) {
 	s.Helper()
-	id := labels.Identity{Scope: "/var/lib/mesos", Agent: "a", Framework: "f", Executor: executor, Container: run, Task: "t"}
+	id := labels.Identity{Scope: s.scope, Agent: "a", Framework: "f", Executor: executor, Container: run, Task: "t"}
 	_, err := s.fake.Create(s.Context(), &engine.ContainerSpec{Service: "web", Name: id.PodID() + "-web-1",
 		Config: &container.Config{Image: "image", Labels: labels.ForService(id.Labels("1"), "web", labels.RoleService, "1")},
 		Host:   &container.HostConfig{Resources: container.Resources{CgroupParent: "/" + s.root + "/" + run}}})
@@ -147,9 +187,8 @@ func (s *stage) pod(run, executor string) {
 // process starts what is an executor by its environment.
 func (s *stage) process(run string) {
 	s.Helper()
-	cmd := exec.Command("sleep", "60")
-	sandbox := "/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/" + run
-	cmd.Env = []string{"MESOS_DIRECTORY=" + sandbox, "MESOS_SANDBOX=" + sandbox}
+	cmd := exec.Command("sleep", "600")
+	cmd.Env = []string{"MESOS_DIRECTORY=" + s.sandbox(run), "MESOS_SANDBOX=" + s.sandbox(run)}
 	require.NoError(s, cmd.Start())
 	s.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	s.eventually("a process has no environment before its exec has ended", func() bool {
@@ -201,11 +240,12 @@ func TestBadInputIsInvalid(t *testing.T) {
 func TestCleanupRemovesAndHookFindsTheRest(t *testing.T) {
 	s := newStage(t)
 	s.isolated()
-	s.ok("prepare", `{"container":"c1","config":`+launched+`}`)
-	s.pod("c1", "e") // after, or it is an orphan to the comparison that follows the recovery
+	s.ok("prepare", s.launched("c1"))
+	s.pod("c1", "e")
 	s.ok("reconcile", "{}")
-	time.Sleep(50 * time.Millisecond)
-	require.Equal(t, 1, s.left(), "what was prepared lives")
+	s.compared()
+	require.False(t, s.ledger.owes("c1"), "what was prepared lives")
+	require.Equal(t, 1, s.left())
 	s.ok("cleanup", `{"container":"c1"}`)
 	require.Zero(t, s.left())
 	s.pod("c2", "e")
@@ -244,12 +284,12 @@ func TestEachOperationEndsOnce(t *testing.T) {
 	release := s.fake.Hang(engine.MethodList)
 	late, lateTimes := s.start("cleanup", `{"container":"c1"}`, 50*time.Millisecond)
 	open, openTimes := s.start("cleanup", `{"container":"c2"}`, 0)
-	require.Equal(t, Timeout, (<-late).status)
+	require.Equal(t, Timeout, s.wait("the late one", late).status)
 	require.Equal(t, OK, s.Close())
-	require.Equal(t, Closed, (<-open).status)
+	require.Equal(t, Closed, s.wait("the open one", open).status)
 	require.Equal(t, Closed, s.Close())
 	release()
-	time.Sleep(100 * time.Millisecond)
+	<-s.crew.gone()
 	require.EqualValues(t, 1, lateTimes.Load())
 	require.EqualValues(t, 1, openTimes.Load())
 	require.Equal(t, Closed, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called after the close") }))
@@ -258,14 +298,15 @@ func TestEachOperationEndsOnce(t *testing.T) {
 func TestTooManyOperationsAreRefused(t *testing.T) {
 	s := newStage(t)
 	defer s.fake.Hang(engine.MethodList)()
-	var total time.Duration
+	var took []time.Duration
 	for i := range maxCalls {
 		begun := time.Now()
 		require.Equal(t, OK, s.Submit("cleanup", fmt.Appendf(nil, `{"container":"c%d"}`, i), 0, func(Status, []byte) {}))
-		total += time.Since(begun)
+		took = append(took, time.Since(begun))
 	}
 	require.Equal(t, Busy, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called without being accepted") }))
-	require.Less(t, total/maxCalls, time.Millisecond, "submit returns at once")
+	slices.Sort(took)
+	require.Less(t, took[maxCalls*9/10], time.Millisecond, "submit returns at once, but for what else this machine has to do")
 	require.Equal(t, OK, s.Close())
 }
 
@@ -322,9 +363,9 @@ func TestARecoveryThatFails(t *testing.T) {
 	s.pod("dead", "e")
 	s.ok("attach", `{"module":"Isolator"}`)
 	require.Equal(t, Panic, s.do("recover", `{"states":[{"container_id":{"value":"lives"}}]}`).status)
+	s.compared()
+	require.False(t, s.ledger.owes("lives"), "what has a process lives")
 	s.eventually("the orphan goes", func() bool { return s.left() == 1 })
-	time.Sleep(100 * time.Millisecond)
-	require.Equal(t, 1, s.left(), "what has a process lives")
 }
 
 func TestPanicWithinSubmitIsTheCallers(t *testing.T) {
@@ -350,16 +391,19 @@ func TestJournalSurvivesAndIsNotTrusted(t *testing.T) {
 		e := s.do("cleanup", fmt.Sprintf(`{"container":%q}`, run))
 		require.Equal(t, Unavailable, e.status, e.text)
 	}
-	s.Close()
+	s.close()
 	s.fake.Fail(engine.MethodList, nil, 0)
 	text, err := os.ReadFile(s.journal.path)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"container":"lives"`)
 	s.open()
 	require.Equal(t, 2, s.snapshot().Owed, "it survives")
+	before := len(s.fake.Calls())
 	s.ok("attach", `{"module":"isolator"}`)
+	s.ok("reconcile", "{}") // wakes who would
 	time.Sleep(100 * time.Millisecond)
-	require.Equal(t, 2, s.left(), "nothing goes before it is known what lives")
+	require.Len(t, s.fake.Calls(), before, "nothing is looked for before it is known what lives")
+	require.Equal(t, 2, s.left())
 	s.ok("recover", `{"states":[{"container_id":{"value":"lives"}}]}`)
 	s.eventually("what is dead goes", func() bool { return s.left() == 1 })
 	s.eventually("all is paid", func() bool { return s.snapshot().Owed == 0 })
@@ -370,7 +414,7 @@ func TestJournalThatCanNotBeUsed(t *testing.T) {
 	for name, content := range map[string]string{"garbage": "{", "another version": `{"version":99}`} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.Close()
+			s.close()
 			file := filepath.Join(s.runtime, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
 			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 			require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
@@ -392,7 +436,7 @@ func TestOneThatHangsHoldsUpNobody(t *testing.T) {
 	list, err := s.fake.List(t.Context())
 	require.NoError(t, err)
 	stuck := list[0].ID
-	s.Close()
+	s.close()
 	s.openThrough(hang(func(call engine.Call) bool { return call.Target == stuck }))
 	s.isolated()
 	s.eventually("all but one go", func() bool { return s.left() == 1 })
@@ -402,7 +446,7 @@ func TestOneThatHangsHoldsUpNobody(t *testing.T) {
 // is there.
 func TestOneListForAll(t *testing.T) {
 	s := newStage(t)
-	s.Close()
+	s.close()
 	const n = 200
 	for i := range n {
 		run := fmt.Sprintf("c%d", i)
@@ -435,13 +479,13 @@ func TestOneListForAll(t *testing.T) {
 // Closing while the engine is down is not its return.
 func TestCloseDoesNotSayThatTheEngineAnswers(t *testing.T) {
 	s := newStage(t)
-	var said strings.Builder // written by goroutines that Close waits for
+	var said strings.Builder // written by goroutines that close waits for
 	s.log.SetOutput(&said)
 	s.isolated()
 	s.fake.Fail(engine.MethodList, errdefs.ErrUnavailable, enginetest.Always)
 	s.fake.Fail(engine.MethodInfo, errdefs.ErrUnavailable, enginetest.Always)
 	require.Equal(t, Unavailable, s.do("cleanup", `{"container":"c1"}`).status)
-	s.Close()
+	s.close()
 	require.Contains(t, said.String(), "can't be reached")
 	require.NotContains(t, said.String(), "answers")
 }

@@ -69,12 +69,8 @@ func TestACleanupNotBegunIsTold(t *testing.T) {
 	<-at // the end is taken, the clean-up has yet to begin
 	s.engineDown(errdefs.ErrUnavailable)
 	close(goOn)
-	select {
-	case e := <-out:
-		require.Equal(t, Unavailable, e.status, e.text)
-	case <-time.After(patience):
-		require.FailNow(t, "nobody tells it")
-	}
+	e := s.wait("what nobody tells", out)
+	require.Equal(t, Unavailable, e.status, e.text)
 	require.True(t, s.ledger.owes("c1"))
 }
 
@@ -82,7 +78,8 @@ func TestACleanupNotBegunIsTold(t *testing.T) {
 func TestACleanupOfNoScopeIsTold(t *testing.T) {
 	t.Setenv("MESOS_WORK_DIR", "")
 	s := newStage(t, "work_dir", "")
-	s.isolated()
+	s.ok("attach", `{"module":"isolator"}`)
+	s.ok("recover", "{}")
 	e := s.do("cleanup", `{"container":"c1"}`)
 	require.Equal(t, Unavailable, e.status)
 	require.Contains(t, e.text, "work_dir")
@@ -112,7 +109,7 @@ func TestTheJournalIsWrittenAfterAFault(t *testing.T) {
 func TestInspectionsThatHangHoldUpNobody(t *testing.T) {
 	t.Parallel() // it mostly waits
 	s := newStage(t)
-	s.Close()
+	s.close()
 	hung := int(lookPatience/(2*time.Second)) + 1
 	for i := range hung {
 		s.pod(fmt.Sprintf("hangs-%d", i), "hangs-"+fmt.Sprint(i))

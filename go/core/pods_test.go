@@ -65,8 +65,8 @@ func TestStatisticsOf(t *testing.T) {
 	require.NotContains(t, string(text), "blkio")
 }
 
-func ours(container string, requests, limits resources) prepareInput {
-	in := prepareInput{Container: container, Sandbox: "/var/lib/mesos/slaves/a/frameworks/f/executors/e/runs/" + container,
+func (s *stage) ours(container string, requests, limits resources) prepareInput {
+	in := prepareInput{Container: container, Sandbox: s.sandbox(container),
 		Framework: "f", Executor: "e", Requests: requests, Limits: limits}
 	in.Command.Value = "./dce-executor"
 	return in
@@ -79,13 +79,13 @@ func TestTheModuleKeepsATree(t *testing.T) {
 	s.isolated()
 	container := s.root + "-c1" // of this test alone
 	t.Cleanup(func() { require.NoError(t, s.host.Remove(t.Context(), "/dce/"+container)) })
-	out, err := s.prepare(t.Context(), ours(container, cpusAnd(0.5, 64), resources{}))
+	out, err := s.prepare(t.Context(), s.ours(container, cpusAnd(0.5, 64), resources{}))
 	require.NoError(t, err)
 	require.Equal(t, launchInfo{environment{[]variable{{parentVariable, "/dce/" + container}}}}, out)
 	owned, err := tree.Owned(s.host)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(owned, func(one tree.Claimed) bool {
-		return one.Owner == tree.Owner{Scope: "/var/lib/mesos", Framework: "f", Executor: "e", Container: container}
+		return one.Owner == tree.Owner{Scope: s.scope, Framework: "f", Executor: "e", Container: container}
 	}), "it says whose it is, for when the agent dies: %v", owned)
 	usage := func() cgroup.Usage {
 		u, err := s.host.Usage("/dce/" + container)
@@ -139,7 +139,7 @@ func TestALaunchWithoutTheEngine(t *testing.T) {
 	s := newStage(t)
 	s.isolated()
 	s.fake.Fail(engine.MethodInfo, os.ErrDeadlineExceeded, 1)
-	out, err := s.prepare(t.Context(), ours(s.root+"-c2", cpusAnd(0.5, 64), resources{}))
+	out, err := s.prepare(t.Context(), s.ours(s.root+"-c2", cpusAnd(0.5, 64), resources{}))
 	require.NoError(t, err)
 	require.Equal(t, nothing{}, out)
 }
