@@ -84,10 +84,14 @@ func (s *census) told(now time.Time) (byAgent, known bool, from time.Time) {
 	return false, !s.trusted.IsZero(), time.Time{}
 }
 
-// began takes a container that begins, or was recovered. Its sandbox tells the scope better than anything else.
+// began takes a container that begins, or was recovered. Its sandbox tells the scope better than anything else. One that has ended
+// does not begin: its agent did not wait for what took so long.
 func (s *census) began(container, sandbox string, k known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, over := s.ended[container]; over {
+		return
+	}
 	if run, ok := reaper.ParseSandbox(sandbox); ok {
 		s.scope = run.Scope
 	}
@@ -122,29 +126,41 @@ func (s *census) isDoubted() bool {
 	return s.doubted
 }
 
-// over takes a container that ended and returns what is known of it.
-func (s *census) over(container string) known {
+// over takes a container that ended, and says whether it may have a pod. Then owe is called before anybody sees that the container
+// does not live: else it would be an orphan to a comparison, which takes the agent's own cgroup with it.
+func (s *census) over(container string, owe func()) (ours bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.live[container]
-	delete(s.live, container)
 	if !k.foreign {
 		s.ended[container] = k
+		owe()
 	}
-	return k
+	delete(s.live, container)
+	return !k.foreign
+}
+
+// lives says whether the agent has a container.
+func (s *census) lives(container string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.live[container]
+	return ok
 }
 
 // removed takes an executor whose end the agent has seen whole: a container of it that still counts as live has ended, and
-// that was not told, or not understood.
-func (s *census) removed(framework, executor string, at time.Time) {
+// that was not told, or not understood. It returns these.
+func (s *census) removed(framework, executor string, at time.Time) (ended []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, k := range s.live {
 		if k.framework == framework && k.executor == executor && k.began.Before(at) {
 			delete(s.live, id)
 			s.ended[id] = k
+			ended = append(ended, id)
 		}
 	}
+	return ended
 }
 
 // runsOf are the runs of an executor that began before its removal, and whose cgroup may still be there.

@@ -19,12 +19,27 @@ const (
 type gate struct {
 	mu    sync.Mutex
 	cause error // nil: open
+	falls int   // how often it was closed
 }
 
 func (g *gate) why() error {
+	_, err := g.state()
+	return err
+}
+
+func (g *gate) state() (falls int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.cause
+	return g.falls, g.cause
+}
+
+// since does something unless the gate was closed since so many falls.
+func (g *gate) since(falls int, do func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.falls == falls {
+		do()
+	}
 }
 
 // engineDown closes the gate, unless it is closed.
@@ -33,12 +48,13 @@ func (c *Core) engineDown(err error) {
 	closed := c.gate.cause != nil
 	if !closed {
 		c.gate.cause = failure(Unavailable, "the engine can't be reached, so that what is owed waits: %w", err)
+		c.gate.falls++
+		c.known.Store(nil) // it may come back with another cgroup driver
 	}
 	c.gate.mu.Unlock()
 	if closed {
 		return
 	}
-	c.known.Store(nil) // it may come back with another cgroup driver
 	c.log.WithError(err).Warn("dce: the engine can't be reached; what is owed waits for it")
 	poke(c.ledger.wake) // who waits for what was not begun is to be told
 	c.background("probe", c.probe)

@@ -120,7 +120,7 @@ func (l *ledger) owe(d debt, waiter func(error)) int {
 			had.again = had.running
 			had.Whole, had.sworn, had.last = had.Whole || d.Whole, had.sworn || d.sworn, had.last && d.last
 			had.Cause = d.Cause
-			if d.sworn || d.Next.Before(had.Next) {
+			if d.Next.Before(had.Next) {
 				had.Next = d.Next
 			}
 		}
@@ -130,11 +130,14 @@ func (l *ledger) owe(d debt, waiter func(error)) int {
 	})
 }
 
-// disown has the own cgroups go too of what is owed of runs that an agent which has started does not have.
+// disown has the own cgroups go too of what is owed of runs that an agent which has started does not have. Of those that it has
+// they are the agent's, whatever an earlier life owed.
 func (l *ledger) disown(live reaper.Live) {
 	l.change(func() {
 		for id, d := range l.runs {
-			d.Whole = d.Whole || !live[id]
+			if whole := !live[id]; d.Whole != whole {
+				d.Whole, d.again = whole, d.running
+			}
 		}
 	})
 }
@@ -165,8 +168,9 @@ func (l *ledger) begin(now time.Time, may func(*debt) bool, most int) (due []deb
 	return due, next
 }
 
-// finish takes the outcome of a clean-up. Where it failed, or a further reason came up, the run stays owed.
-func (l *ledger) finish(container string, err error, now time.Time) (paid bool) {
+// finish takes the outcome of a clean-up. Where it failed, or a further reason came up, the run stays owed. Else next, where there is
+// one, takes its place at once: nobody sees the run without a debt in between.
+func (l *ledger) finish(container string, err error, next *debt, now time.Time) (paid bool) {
 	var waiters []func(error)
 	l.change(func() {
 		d := l.runs[container]
@@ -181,6 +185,8 @@ func (l *ledger) finish(container string, err error, now time.Time) (paid bool) 
 		case d.again:
 			waiters = nil // they wait for the next
 			return
+		case next != nil:
+			l.runs[container] = next
 		default:
 			delete(l.runs, container)
 			paid = true

@@ -23,6 +23,7 @@ type link struct {
 	turn    chan struct{} // held by who connects
 	mu      sync.Mutex
 	gateway engine.Gateway
+	closed  bool
 	metrics *metrics
 }
 
@@ -58,6 +59,10 @@ func (l *link) get(ctx context.Context) (reaper.Engine, error) {
 	}), bare: bare}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		g.close()
+		return nil, failure(Closed, "the core was closed before it had connected to the engine")
+	}
 	l.gateway = g
 	return g, nil
 }
@@ -78,8 +83,12 @@ func down(err error) bool {
 	return err != nil && (errdefs.IsUnavailable(err) || statusOf(err) == Unavailable)
 }
 
+// close closes the connection, also one that is being made.
 func (l *link) close() {
-	if g, ok := l.made().(*closing); ok {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if g, ok := l.gateway.(*closing); ok {
 		g.close()
 	}
 }

@@ -45,8 +45,15 @@ func (c *Core) look(ctx context.Context, e reaper.Engine, m reaper.Match) (reape
 func (c *Core) serve(e reaper.Engine) error {
 	for {
 		c.looks.mu.Lock()
-		wishes := c.looks.waiting
-		c.looks.waiting = nil
+		var wishes, others []*wish
+		for _, w := range c.looks.waiting { // of one scope: that of the agent is told late, and nothing is seen in another
+			if len(wishes) == 0 || w.match.Scope == wishes[0].match.Scope {
+				wishes = append(wishes, w)
+			} else {
+				others = append(others, w)
+			}
+		}
+		c.looks.waiting = others
 		c.looks.looking = len(wishes) > 0
 		c.looks.mu.Unlock()
 		if len(wishes) == 0 {

@@ -59,6 +59,9 @@ func (c *Core) watchMemory(run string) {
 	if old != nil {
 		old.watch.Close()
 	}
+	if c.ctx.Err() != nil || !c.census.lives(run) {
+		c.unwatch(run) // the run, or the core, ended meanwhile
+	}
 }
 
 // unwatch ends a watch, if there is one.

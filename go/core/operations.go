@@ -93,7 +93,9 @@ func (in removedInput) check() error {
 // removed ends when the journal has it, or could not be written.
 func (c *Core) removed(ctx context.Context, in removedInput) (any, error) {
 	at := time.Unix(0, in.AtNS)
-	c.census.removed(in.Framework, in.Executor, at)
+	for _, run := range c.census.removed(in.Framework, in.Executor, at) {
+		c.unwatch(run)
+	}
 	version := c.ledger.removed(removedExecutor{Framework: in.Framework, Executor: in.Executor, At: at})
 	c.awaitJournal(version, ctx.Done())
 	return nothing{}, nil
@@ -126,8 +128,8 @@ func (c *Core) recover(_ context.Context, in recoverInput) (any, error) {
 		doomed := id.is.Value
 		c.census.began(doomed, "", known{kept: inhabited(c.host, c.roots[0]+"/"+doomed)}) // until the agent has destroyed it, which the cleanup says
 	}
+	c.ledger.disown(c.census.alive()) // before any of it may begin
 	c.census.recover()
-	c.ledger.disown(c.census.alive())
 	c.ledger.compareAt(time.Now())
 	return nothing{}, nil
 }
@@ -258,13 +260,15 @@ func (c *Core) usage(_ context.Context, in containerOnly) (any, error) {
 
 // cleanup ends when nothing of the container is left. Without an engine it says so at once, and the debt stays.
 func (c *Core) cleanup(ctx context.Context, in containerOnly) (any, error) {
-	c.unwatch(in.Container)
-	if c.census.over(in.Container).foreign {
+	ended := make(chan error, 1)
+	ours := c.census.over(in.Container, func() {
+		c.ledger.owe(debt{Container: in.Container, Cause: "its container ended", Since: time.Now(), Next: time.Now(), sworn: true},
+			func(err error) { ended <- err })
+	})
+	c.unwatch(in.Container) // now, so that no watch which begins meanwhile stays
+	if !ours {
 		return nothing{}, nil
 	}
-	ended := make(chan error, 1)
-	c.ledger.owe(debt{Container: in.Container, Cause: "its container ended", Since: time.Now(), Next: time.Now(), sworn: true},
-		func(err error) { ended <- err })
 	select {
 	case err := <-ended:
 		return nothing{}, err

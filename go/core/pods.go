@@ -21,7 +21,8 @@ func (c *Core) driver(ctx context.Context) string {
 	if known := c.known.Load(); known != nil {
 		return *known
 	}
-	if c.gate.why() != nil {
+	falls, err := c.gate.state()
+	if err != nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, driverPatience)
@@ -33,7 +34,7 @@ func (c *Core) driver(ctx context.Context) string {
 	if err != nil || info.CgroupDriver == "" {
 		return ""
 	}
-	c.known.Store(&info.CgroupDriver)
+	c.gate.since(falls, func() { c.known.Store(&info.CgroupDriver) }) // else another engine's, maybe
 	return info.CgroupDriver
 }
 

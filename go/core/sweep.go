@@ -14,9 +14,14 @@ import (
 
 // sweep pays one debt, or notes why it could not.
 func (c *Core) sweep(d debt) {
+	var next *debt
 	err := guard.Call(func() error {
 		c.inject("sweep")
-		return c.cleanUp(d)
+		if err := c.cleanUp(d); err != nil {
+			return err
+		}
+		next = c.following(d)
+		return nil
 	})
 	log := c.log.WithFields(logrus.Fields{"container": d.Container, "cause": d.Cause})
 	var incomplete *reaper.IncompleteError // one that hangs does not mean that the engine does
@@ -32,26 +37,28 @@ func (c *Core) sweep(d debt) {
 		c.metrics.failures.Add(1)
 		log.WithError(err).Warn("dce: not everything could be removed; it is tried again")
 	}
-	if c.ledger.finish(d.Container, err, time.Now()) {
-		c.goOn(d)
+	if c.ledger.finish(d.Container, err, next, time.Now()) {
+		c.census.forget(d.Container)
 	}
 }
 
-// goOn decides what follows a clean-up that left nothing: a second look, for what the engine was still creating, and the run's
-// own cgroup once the agent has done with it.
-func (c *Core) goOn(d debt) {
-	next := debt{Container: d.Container, Cause: d.Cause, Whole: d.Whole, Since: d.Since, sworn: d.sworn, last: true, Next: time.Now().Add(lateAfter)}
+// following decides what follows a clean-up that left nothing: a second look, for what the engine was still creating, and the run's
+// own cgroup once the agent has done with it. nil is for nothing: what the agent has is owed again at its cleanup.
+func (c *Core) following(d debt) *debt {
+	if c.census.lives(d.Container) {
+		return nil
+	}
+	next := &debt{Container: d.Container, Cause: d.Cause, Whole: d.Whole, Since: d.Since, sworn: d.sworn, last: true, Next: time.Now().Add(lateAfter)}
 	if d.last {
 		if d.Whole || !c.cgroupLeft(d.Container) {
-			c.census.forget(d.Container)
-			return
+			return nil
 		}
 		next.Whole, next.Next = true, time.Now()
 		if !c.agentIsDone(d.Container) {
 			next.Next = next.Next.Add(agentPatience)
 		}
 	}
-	c.ledger.owe(next, nil)
+	return next
 }
 
 // cgroupLeft says whether the agent has yet to remove its cgroup of a run.
