@@ -6,11 +6,16 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/tree"
 )
+
+// removals bounds what files bounds where it may wait, for a cgroup that gets empty or for systemd: no look waits for that, which
+// would seem to be the engine's silence.
+var removals = semaphore.NewWeighted(2)
 
 // runCgroups removes the cgroups of runs. An agent that is at work removes those that it made by itself, and fails where one
 // is missing (Mesos: src/linux/cgroups.cpp, destroy): keep names them, and only what is below is removed there. Trees of our own
@@ -21,10 +26,10 @@ type runCgroups struct {
 }
 
 func (c runCgroups) remove(ctx context.Context, one Removal) error {
-	if err := files.Acquire(ctx, 1); err != nil {
+	if err := removals.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer files.Release(1)
+	defer removals.Release(1)
 	if tree.Ours(one.ID) {
 		return tree.At(c.host, one.ID).Remove(ctx)
 	}

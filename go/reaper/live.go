@@ -20,7 +20,7 @@ import (
 	"github.com/dce-go/dce/go/labels"
 )
 
-// files bounds how many goroutines of this process work on files at a time: each may cost a thread, and a guest in an agent's
+// files bounds how many goroutines of this process read files at a time: each may cost a thread, and a guest in an agent's
 // process should have few.
 var files = semaphore.NewWeighted(2)
 
