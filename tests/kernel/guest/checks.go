@@ -80,6 +80,7 @@ var v2 = []check{
 		return "", errors.Join(h.EnforceHierarchy("/"), h.CheckHierarchy("/"))
 	}},
 	{"v2: the pod's own tree is limited, follows updates, says whose it is, and goes", ownTree},
+	{"v2: an update of the agent reaches the pod's own tree, and usage() is what that uses", updated},
 	{"v2: a sibling tree takes limits and containers", func(h *cgroup.Host) (string, error) {
 		if err := h.Create("/dce/c1", "memory", "cpu", "pids", "io"); err != nil {
 			return "", err
@@ -98,6 +99,7 @@ var v2 = []check{
 		return "/dce/c1", errors.Join(append(errs, err)...)
 	}},
 	{"v2: the pod's limit binds the sum, and the kill is attributed to it", created("/dce/bound", "a", bound, "memory", "pids")},
+	{"v2: a pod that is killed as one is told at its limit, with each container", created("/dce/group", "a", killedAsOne, "memory", "pids")},
 	{"v2: a container at its own limit is told apart", created("/dce/roomy", "web", ownLimit, "memory", "pids")},
 	{"v2: a container is told of whose cgroup is gone at once", created("/dce/gone", "first", goneAtOnce, "memory", "pids")},
 	{"v2: usage of the pod is the sum of its containers", created("/dce/usage", "a", usage, "memory", "cpu", "pids", "io")},
@@ -179,6 +181,19 @@ func bound(h *cgroup.Host, path string) (string, error) {
 		"the pod's limit": o.Level == cgroup.LevelParent && o.Cgroup == path && o.Limit == 48*mb, "it was reached": o.Usage > 46*mb,
 		"one of the two": o.Name == "a" || o.Name == "b",
 	})
+}
+
+// killedAsOne: with memory.oom.group the kernel ends all that is below the cgroup whose limit was hit.
+func killedAsOne(h *cgroup.Host, path string) (string, error) {
+	if err := h.Write("memory", path, "memory.oom.group", "1"); err != nil {
+		return "", err
+	}
+	survived, killed, _, err := two(h, path, 48*mb, 36)
+	that := map[string]bool{"none survives": survived == 0, "both are told": len(killed) == 2}
+	for _, o := range killed {
+		that[o.Name+" at the pod's limit"] = o.Level == cgroup.LevelParent && o.Cgroup == path && o.Kills > 0 // which counts the first one twice
+	}
+	return fmt.Sprintf("%d survived, %d told", survived, len(killed)), errors.Join(err, expect(that))
 }
 
 // ownLimit: one container with a limit in a pod that has more.
@@ -275,10 +290,15 @@ func usage(h *cgroup.Host, path string) (string, error) {
 }
 
 func removeAll(h *cgroup.Host, paths ...string) (string, error) {
+	err := remove(h, paths...)
+	left, lerr := h.List("/")
+	return fmt.Sprintf("left: %v", left), errors.Join(err, lerr, expect(map[string]bool{"none is left": len(left) == 0}))
+}
+
+func remove(h *cgroup.Host, paths ...string) error {
 	var errs []error
 	for _, p := range paths {
 		errs = append(errs, h.Remove(context.Background(), p))
 	}
-	left, err := h.List("/")
-	return fmt.Sprintf("left: %v", left), errors.Join(append(errs, err, expect(map[string]bool{"none is left": len(left) == 0}))...)
+	return errors.Join(errs...)
 }

@@ -1,11 +1,12 @@
 // Guest is the init of a virtual machine that has nothing but a kernel: it mounts the cgroups in the way that the kernel's command
-// line asks for, runs the checks of package cgroup that need such a kernel, prints one line of JSON for each and powers off.
+// line asks for, runs the checks of packages cgroup, tree, qos and core that need such a kernel, prints one line of JSON for each and powers off.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func prepare() ([]check, error) {
 			return nil, err
 		}
 	}
-	return v1, nil
+	return slices.Insert(v1, len(v1)-1, modules...), nil
 }
 
 func mount(kind, dir, data string) error {
