@@ -55,10 +55,10 @@ class Pending {
     };
   }
 
-  // Waits until n operations were kept; false after 10 s.
+  // Waits until n operations were kept; false after a minute.
   bool await(size_t n) {
     std::unique_lock<std::mutex> lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return kept_.size() >= n; });
+    return changed_.wait_for(lock, std::chrono::seconds(60), [&] { return kept_.size() >= n; });
   }
 
   size_t size() {

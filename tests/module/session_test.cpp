@@ -90,7 +90,7 @@ TEST_F(SessionTest, IsStrictWherePodsMustBeChecked) {
 TEST_F(SessionTest, RunsWhatIsChainedOnTheEventLoop) {
   std::thread::id core_thread;
   EXPECT_CALL(*core, submit("attach", _, _, _)).WillRepeatedly(ends(DCE_OK, "{}"));
-  EXPECT_CALL(*core, submit("usage", IsJson(R"({"container":"c"})"), std::chrono::milliseconds(1500), _))
+  EXPECT_CALL(*core, submit("usage", IsJson(R"({"container":"c"})"), std::chrono::milliseconds(60500), _))
       .WillOnce([&core_thread](const std::string&, const std::string&, std::chrono::milliseconds, const Core::Done& done) {
         std::thread foreign([done] {
           std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -101,11 +101,11 @@ TEST_F(SessionTest, RunsWhatIsChainedOnTheEventLoop) {
       });
   const auto session = join({});
   std::thread::id chained;
-  const auto reply = session->call("usage", {{"container", "c"}}, Milliseconds(1500)).then([&chained](const Reply& got) {
+  const auto reply = session->call("usage", {{"container", "c"}}, Milliseconds(60500)).then([&chained](const Reply& got) {
     chained = std::this_thread::get_id();
     return got.body;
   });
-  ASSERT_TRUE(reply.await(Seconds(5)));
+  ASSERT_TRUE(reply.await(Seconds(60)));
   EXPECT_EQ("reply", reply.get());
   EXPECT_NE(core_thread, chained);
   EXPECT_NE(std::this_thread::get_id(), chained);
@@ -117,7 +117,7 @@ TEST_F(SessionTest, GivesUpOnACoreThatBreaksItsDeadline) {
   EXPECT_CALL(*core, submit("prepare", _, _, _)).WillOnce(pending.keep());
   const auto session = join({});
   const auto reply = session->call("prepare", {}, Milliseconds(10));
-  ASSERT_TRUE(reply.await(Seconds(5)));
+  ASSERT_TRUE(reply.await(Seconds(60)));
   EXPECT_EQ(DCE_TIMEOUT, reply.get().status);
   EXPECT_THAT(reply.get().body, HasSubstr("prepare"));
   pending.end(0, DCE_OK, "{}");  // the late end is no harm

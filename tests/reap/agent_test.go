@@ -1,6 +1,8 @@
 package reap
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/tests/faulty"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // checkpointing is a framework whose executors outlive the agent.
@@ -40,9 +43,10 @@ func TestAgentGoneBetweenHookAndRemoval(t *testing.T) {
 			p.die()
 			journal := filepath.Join(h.runtime, "isolators", "org_apache_mesos_ComposePodIsolator", "journal.json")
 			require.Eventually(t, func() bool {
+				var owed struct{ Executors []any }
 				text, err := os.ReadFile(journal)
-				return err == nil && len(text) > 80 // more than that nothing is owed
-			}, soon, pollEvery)
+				return err == nil && json.Unmarshal(text, &owed) == nil && len(owed.Executors) == 1
+			}, harness.Patience, pollEvery)
 			h.kill()
 			require.NoError(t, world.box.Resume())
 			require.Len(t, p.containers(), 2, "nothing was removed so far")
@@ -65,13 +69,17 @@ func TestAgentGoneBetweenTwoRemovals(t *testing.T) {
 	proxy, err := faulty.Start(world.box.Host())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, proxy.Close()) })
-	// Requests of the first second wait for each other, so that they do not all arrive before the process is dead.
+	// From the second on they are held back, so that they do not all arrive before the process is dead.
 	reached, _ := proxy.Hold("DELETE /containers/", 2, faulty.Before)
 	h.engine = proxy.Host()
 	h.start()
 	p := h.agent().running("executor", longLived)
 	p.slay()
-	<-reached
+	select {
+	case <-reached:
+	case <-time.After(harness.Patience):
+		require.FailNow(t, "the core does not remove two containers")
+	}
 	h.kill()
 	p.Over()
 	require.NotEmpty(t, p.containers())
@@ -130,12 +138,13 @@ func TestNewbornsAreLeftAlone(t *testing.T) { newborns(t, world.core) }
 func newborns(t testing.TB, core string) {
 	h := newHost(t)
 	h.core = core
-	p := h.agent().running("executor", longLived)
-	p.die()
-	h.start("grace", "4secs")
-	time.Sleep(500 * time.Millisecond)
-	require.Len(t, p.containers(), 2)
-	h.clean()
+	begun := time.Now()
+	h.agent().running("executor", longLived).die()
+	const rest = 4 * time.Second // of the grace, for one that was born when this began
+	dead := time.Now()
+	h.start("grace", fmt.Sprintf("%dms", (dead.Sub(begun)+rest).Milliseconds()))
+	h.cleanWithin(rest + soon)
+	require.Greater(t, time.Since(dead), rest-time.Second, "it went too early; the engine tells births in whole seconds")
 }
 
 func TestDryRunRemovesNothing(t *testing.T) { dryRun(t, world.core) }

@@ -43,9 +43,9 @@ type host struct {
 	engine  string // where the module finds the engine
 	cgroups *cgroup.Host
 	process atomic.Pointer[process]
-	unknown atomic.Pointer[string]    // a run of which this agent knows nothing
-	between atomic.Pointer[func()]    // what happens after the launcher's kill and before the isolator's cleanup
-	since   atomic.Pointer[time.Time] // when the executor died, or the engine came back
+	unknown atomic.Pointer[string] // a run of which this agent knows nothing
+	between atomic.Pointer[func()] // what happens after the launcher's kill and before the isolator's cleanup
+	since   atomic.Pointer[moment] // when the executor died, or the engine came back
 }
 
 func newHost(t testing.TB) *host {
@@ -72,9 +72,9 @@ func newHost(t testing.TB) *host {
 }
 
 // back says that from now on everything of the pod could be gone.
-func (h *host) back() { h.since.Store(new(time.Now())) }
+func (h *host) back() { h.since.Store(now()) }
 
-func (h *host) elapsed() time.Duration { return time.Since(*h.since.Load()) }
+func (h *host) elapsed() time.Duration { return h.since.Load().elapsed() }
 
 // wipe removes what a failed test left, so that the next one is not told.
 func (h *host) wipe() {
@@ -120,7 +120,14 @@ func (h *host) clean(but ...string) {
 
 func (h *host) cleanWithin(limit time.Duration, but ...string) {
 	h.Helper()
-	harness.Settle(h, limit, slices.Concat(h.before, but), h.everything)
+	want := slices.Concat(h.before, but)
+	for begun := now(); ; time.Sleep(pollEvery) {
+		left := harness.Difference(want, h.everything())
+		if len(left) == 0 {
+			break
+		}
+		require.Less(h, begun.elapsed(), limit, "something is left (+), or something foreign is gone (-): %q", left)
+	}
 	h.Logf("everything of the pod is gone %v after the executor's death or the engine's return", h.elapsed().Round(time.Millisecond))
 }
 
@@ -217,7 +224,8 @@ func (h modules) Cleanup(c *localagent.Container) {
 	}
 }
 
-// Removed is Hook::slaveRemoveExecutorHook, for which the agent does not wait longer than it takes to note a name.
+// Removed is Hook::slaveRemoveExecutorHook, which waits for nobody. How long it takes hook_bench measures; one that waits for
+// something takes longer than any machine that is merely busy.
 func (h modules) Removed(framework, executor string) {
 	p := h.with(hook)
 	if p == nil {
@@ -226,7 +234,7 @@ func (h modules) Removed(framework, executor string) {
 	a := p.ask("hook", framework, executor)
 	if a.Failure != agentGone {
 		assert.Empty(h, a.Failure)
-		assert.Less(h, a.US, 50_000.0, "the hook holds the agent up")
+		assert.Less(h, a.US, 1e6, "the hook holds the agent up")
 	}
 }
 

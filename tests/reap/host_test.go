@@ -69,7 +69,11 @@ func spawn(t testing.TB, workDir string, modules []string, parameters map[string
 	for _, name := range modules {
 		named = append(named, map[string]any{"name": name, "parameters": given})
 	}
-	manifest, err := json.Marshal(map[string]any{"libraries": []any{map[string]any{"file": world.module, "modules": named}}})
+	libraries := []any{}
+	if named != nil {
+		libraries = append(libraries, map[string]any{"file": world.module, "modules": named})
+	}
+	manifest, err := json.Marshal(map[string]any{"libraries": libraries})
 	require.NoError(t, err)
 	p = &process{TB: t, modules: modules, cmd: exec.Command(world.program, string(manifest), "--work_dir="+workDir), gone: make(chan struct{}), waiting: map[int]chan answer{}}
 	p.cmd.Dir = t.TempDir() // where nothing is to appear
@@ -157,7 +161,7 @@ func (p *process) ask(command ...any) answer {
 	}
 }
 
-// metric is one of /metrics/snapshot. The module asks the core once a second.
+// metric is one of /metrics/snapshot.
 func (p *process) metric(name string) float64 {
 	p.Helper()
 	a := p.ask("metrics")

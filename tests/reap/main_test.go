@@ -70,5 +70,6 @@ func run(m *testing.M) (code int, err error) {
 	if err := settleNeighbours(ctx); err != nil {
 		return 1, err
 	}
+	go watchStalls()
 	return m.Run(), nil
 }
