@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		{"healthcheck that never passes", one(service("command: [sleep, '1000']", "stop_grace_period: 0s",
 			"healthcheck: {test: [CMD, 'false'], interval: 100ms, retries: 2}")),
 			mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED, []string{"web", "healthcheck"}},
-		{"launch timeout", app{labels: map[string]string{"dce.launch.timeout": "1s"}, files: one(service("command: [sleep, '1000']",
+		{"launch timeout", app{labels: map[string]string{"dce.launch.timeout": "5s"}, files: one(service("command: [sleep, '1000']",
 			"stop_grace_period: 0s", "healthcheck: {test: [CMD, 'false'], interval: 100s}")).files},
 			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"web", "launch.timeout"}},
 		{"dependency cycle", one(`
@@ -77,8 +77,8 @@ services:
 `), mesos.REASON_TASK_INVALID, []string{"a", "b", "8080"}},
 		{"cgroup that can't be joined", app{env: map[string]string{"DCE_CGROUP_PARENT": "/no/such/cgroup"}, files: one(service()).files},
 			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/cgroup"}},
-		{"engine that is down", app{env: map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock", "DCE_ENGINE_LOST_TIMEOUT": "500ms"}, files: one(service()).files},
-			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/docker.sock", "tried for 500ms", "engine.lost_timeout"}},
+		{"engine that is down", app{env: map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock", "DCE_ENGINE_LOST_TIMEOUT": "2s"}, files: one(service()).files},
+			mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"/no/such/docker.sock", "tried for 2s", "engine.lost_timeout"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.app.name = "bad"
@@ -132,6 +132,6 @@ func TestLogsCanNotBeWritten(t *testing.T) {
 		}
 	})
 	l.await(mesos.TASK_RUNNING)
-	require.Eventually(t, func() bool { return l.Stdout.String() != "" }, patience, pollEvery, "stdout still gets the output")
+	l.Prints("heard") // stdout still gets the output
 	l.kill()
 }

@@ -82,7 +82,9 @@ func TestAPodAtItsLimit(t *testing.T) {
 
 // SIGKILL from anywhere else is no want of memory, whatever the exit code.
 func TestSIGKILLIsNoWantOfMemory(t *testing.T) {
-	l := launch(t, app{files: map[string]string{"compose.yaml": service("command: [sh, -c, 'sleep 1; kill -9 $$$$']", "init: true")}})
+	l := launch(t, app{files: map[string]string{"compose.yaml": service("command: [sh, -c, '"+awaits("end")+"; kill -9 $$$$']", "init: true", flags)}})
+	l.await(mesos.TASK_RUNNING)
+	l.flag("end")
 	status := l.await(mesos.TASK_FAILED)
 	require.Equal(t, mesos.REASON_COMMAND_EXECUTOR_FAILED, status.GetReason())
 	require.Contains(t, status.GetMessage(), "137")

@@ -3,9 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // boxed is a container of an image and a network.
@@ -80,7 +79,7 @@ func (l *launched) inspected() map[string]map[string]any {
 
 // TestContainerIsTheSameAsAComposeFile: a task of a plain image, and a compose file that says the same.
 func TestContainerIsTheSameAsAComposeFile(t *testing.T) {
-	port := freePort(t)
+	port := harness.FreePort(t)
 	files := map[string]string{"www/index.html": "hello from the image"}
 	var seen []map[string]map[string]any
 	t.Run("container", func(t *testing.T) {
@@ -89,7 +88,7 @@ func TestContainerIsTheSameAsAComposeFile(t *testing.T) {
 			{HostPath: new("www"), ContainerPath: "/www", Mode: mesos.RO.Enum()}, {HostPath: new("data"), ContainerPath: "/data", Mode: mesos.RW.Enum()},
 		}
 		box.Docker.PortMappings = []mesos.ContainerInfo_DockerInfo_PortMapping{{HostPort: uint32(port), ContainerPort: 8080, Protocol: new("tcp")}}
-		l := launchBoxed(t, app{name: "same", ports: []uint64{freePort(t), port}, files: files, labels: noGrace}, box, &mesos.CommandInfo{
+		l := launchBoxed(t, app{name: "same", ports: []uint64{harness.FreePort(t), port}, files: files, labels: noGrace}, box, &mesos.CommandInfo{
 			Shell: new(false), Value: new("httpd"), Arguments: []string{"-f", "-p", "8080", "-h", "/www"},
 			Environment: &mesos.Environment{Variables: []mesos.Environment_Variable{{Name: "MONEY", Value: new("$5 ${6}")}}},
 		})
@@ -126,12 +125,7 @@ services:
 func serves(t *testing.T, l *launched, port uint64) map[string]map[string]any {
 	t.Helper()
 	l.await(mesos.TASK_RUNNING)
-	response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
-	require.NoError(t, err)
-	page, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, "hello from the image", string(page))
+	require.Equal(t, "hello from the image", l.page(port))
 	require.DirExists(t, filepath.Join(l.run.Sandbox, "data"))
 	inspected := l.inspected()
 	l.kill()
@@ -162,7 +156,7 @@ func TestContainerNetworks(t *testing.T) {
 			require.Equal(t, "lo", devices)
 			require.False(t, infra)
 		}},
-		"HOST": {boxed(mesos.ContainerInfo_DockerInfo_HOST), isHost},
+		"HOST": {boxed(mesos.ContainerInfo_DockerInfo_HOST), isHost("br-" + lan.ID[:12])},
 		"BRIDGE": {boxed(mesos.ContainerInfo_DockerInfo_BRIDGE), func(t *testing.T, devices, _ string, infra bool) {
 			require.Equal(t, "eth0 lo", devices)
 			require.True(t, infra)
@@ -175,16 +169,13 @@ func TestContainerNetworks(t *testing.T) {
 		"parameter": {boxed(mesos.ContainerInfo_DockerInfo_HOST, "network=e2e-lan"), func(t *testing.T, _, routes string, _ bool) {
 			require.Contains(t, routes, "10.213.7.")
 		}},
-		"Mesos container":              {&shared, isHost},
+		"Mesos container":              {&shared, isHost("br-" + lan.ID[:12])},
 		"Mesos container on a network": {cni, func(t *testing.T, _, routes string, _ bool) { require.Contains(t, routes, "10.213.7.") }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := launchBoxed(t, app{labels: noGrace}, c.box, inShell("ls /sys/class/net | tr '\\n' ' '; echo; cat /proc/net/fib_trie; sleep 1000"))
+			l := launchBoxed(t, app{labels: noGrace}, c.box, inShell("ls /sys/class/net | tr '\\n' ' '; echo; cat /proc/net/fib_trie; echo the end; sleep 1000"))
 			l.await(mesos.TASK_RUNNING)
-			require.Eventually(t, func() bool {
-				b, _ := os.ReadFile(filepath.Join(l.run.Sandbox, "logs/task.log"))
-				return strings.Contains(string(b), "Local:")
-			}, patience, pollEvery)
+			l.writes("task", "the end\n")
 			devices, routes, _ := strings.Cut(l.file("logs/task.log"), "\n")
 			_, infra := l.containers()["infra"]
 			c.is(t, strings.TrimSpace(devices), routes, infra)
@@ -193,13 +184,16 @@ func TestContainerNetworks(t *testing.T) {
 	}
 }
 
-func isHost(t *testing.T, devices, _ string, infra bool) {
-	t.Helper()
-	all, err := os.ReadDir("/sys/class/net")
-	require.NoError(t, err)
-	require.Contains(t, devices, "lo")
-	require.Contains(t, " "+devices+" ", " "+all[0].Name()+" ")
-	require.False(t, infra)
+// isHost looks for a bridge that the host has: others come and go with other tests.
+func isHost(bridge string) func(*testing.T, string, string, bool) {
+	return func(t *testing.T, devices, _ string, infra bool) {
+		t.Helper()
+		_, err := net.InterfaceByName(bridge)
+		require.NoError(t, err)
+		require.Contains(t, strings.Fields(devices), "lo")
+		require.Contains(t, strings.Fields(devices), bridge)
+		require.False(t, infra)
+	}
 }
 
 func TestContainerParameters(t *testing.T) {

@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +25,7 @@ import (
 
 const (
 	patience  = harness.Patience
+	soon      = 10 * time.Second // how long dockerd and the kernel may take to be done with what is gone
 	pollEvery = 20 * time.Millisecond
 )
 
@@ -53,10 +57,9 @@ func newNode(t *testing.T, change ...func(*localagent.Options)) *node {
 		if failed || n.swept {
 			n.sweep()
 		}
-		left := harness.Difference(before, world.List(t, n.Root))
-		harness.RemoveRoot(n.Root)
+		defer harness.RemoveRoot(n.Root)
 		if !failed {
-			require.Empty(t, left, "something is left (+), or something foreign is gone (-)")
+			harness.Settle(t, soon, before, func() []string { return world.List(t, n.Root) })
 		}
 	})
 	return n
@@ -65,13 +68,12 @@ func newNode(t *testing.T, change ...func(*localagent.Options)) *node {
 // sweep removes what a killed executor left, as the agent module would. dockerd may take a moment to see who is dead.
 func (n *node) sweep() {
 	gw := connect(n.t)
-	for range 20 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		report, err := reaper.Sweep(context.Background(), gw, n.Cgroups, reaper.Match{Scope: n.WorkDir(), CgroupRoots: []string{"/" + n.Root}})
 		n.t.Logf("swept: %+v, error: %v", report, err)
 		if err == nil && len(report.Left) == 0 {
 			break
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 }
 
@@ -110,10 +112,13 @@ func (n *node) task(a app) mesos.TaskInfo {
 
 func (n *node) executor(a app) *mesos.ExecutorInfo { return n.task(a).Executor }
 
-// prepare puts an app's files into the sandbox, as Mesos' fetcher would.
+// prepare puts an app's files into the sandbox, as Mesos' fetcher would, and a folder for flags.
 func prepare(a app) func(*localagent.Options) {
 	return func(o *localagent.Options) {
 		o.Prepare = func(sandbox string) error {
+			if err := os.Mkdir(filepath.Join(sandbox, "flags"), 0o755); err != nil {
+				return err
+			}
 			for name, content := range a.files {
 				file := filepath.Join(sandbox, name)
 				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -195,6 +200,54 @@ func (l *launched) containers() map[string]container.Summary {
 
 // states are those that Mesos was told, in order.
 func (l *launched) states() []string { return l.is().States() }
+
+// told waits until pod.json says what is wanted.
+func (l *launched) told(wanted func(told) bool) told {
+	l.t.Helper()
+	var last told
+	require.Eventually(l.t, func() bool {
+		content, err := os.ReadFile(filepath.Join(l.run.Sandbox, "pod.json"))
+		last = told{}
+		return err == nil && json.Unmarshal(content, &last) == nil && wanted(last)
+	}, patience, pollEvery, "pod.json does not say so")
+	return last
+}
+
+// writes waits for what a service writes.
+func (l *launched) writes(service, text string) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool {
+		content, _ := os.ReadFile(filepath.Join(l.run.Sandbox, "logs", service+".log"))
+		return strings.Contains(string(content), text)
+	}, patience, pollEvery, "waiting for %q of %s", text, service)
+}
+
+// page fetches what a service serves at a port of the host: a service runs before it listens.
+func (l *launched) page(port uint64) string {
+	l.t.Helper()
+	var page []byte
+	require.Eventually(l.t, func() bool {
+		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		page, err = io.ReadAll(response.Body)
+		return err == nil && response.StatusCode == http.StatusOK
+	}, patience, pollEvery, "nobody serves at port %d", port)
+	return string(page)
+}
+
+// flags mounts a folder of the sandbox, in which flag makes files that a service waits for.
+const flags = `volumes: ["./flags:/flags"]`
+
+// awaits is the command of a shell that waits for a flag. It forks, so that signals have their way in between.
+func awaits(flag string) string { return "until test -e /flags/" + flag + "; do usleep 20000; done" }
+
+func (l *launched) flag(name string) {
+	l.t.Helper()
+	require.NoError(l.t, os.WriteFile(filepath.Join(l.run.Sandbox, "flags", name), nil, 0o644))
+}
 
 func (l *launched) file(name string) string {
 	l.t.Helper()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/aurora/auroratest"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // TestTheKindOfAPod is what the end of the only service with code 0 means, by who says so.
@@ -54,7 +56,7 @@ func TestTheKindOfAPod(t *testing.T) {
 }
 
 func TestAurorasPortsBearNames(t *testing.T) {
-	admin, http := freePort(t), freePort(t)
+	admin, http := harness.FreePort(t), harness.FreePort(t)
 	a := app{ports: []uint64{http, admin}, files: map[string]string{"compose.yaml": service(
 		"command: [sleep, '1000']", "init: true",
 		`ports: [{name: admin, target: 81}, {name: http, target: 80}]`)}}
@@ -73,11 +75,16 @@ func TestAurorasPortsBearNames(t *testing.T) {
 func TestSidecarsEndWithThePod(t *testing.T) {
 	l := launch(t, app{labels: map[string]string{"dce.pod.kind": "job"}, files: map[string]string{"compose.yaml": `
 services:
-  work: {image: dce-test/busybox, command: [sleep, "2"], labels: {io.dce.essential: "true"}}
+  work: {image: dce-test/busybox, command: [sh, -c, "` + awaits("done") + `"], labels: {io.dce.essential: "true"}, ` + flags + `}
   log: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s}
-  brittle: {image: dce-test/busybox, command: [sh, -c, "sleep 1; exit 9"]}
+  brittle: {image: dce-test/busybox, command: [sh, -c, "` + awaits("break") + `; exit 9"], ` + flags + `}
 `}})
 	l.await(mesos.TASK_RUNNING)
+	l.flag("break")
+	l.told(func(p told) bool {
+		return slices.ContainsFunc(p.Services, func(s toldService) bool { return s.Service == "brittle" && s.State == "exited" })
+	})
+	l.flag("done")
 	status := l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "exited 9", labelsOf(status)["io.dce.service.brittle.state"])
@@ -103,12 +110,11 @@ func TestAlwaysRestartsAfterSuccess(t *testing.T) {
 		"command: [sh, -c, 'echo run; [ -e /again ] && exec sleep 1000; touch /again']", "restart: always", "init: true")}})
 	l.await(mesos.TASK_RUNNING)
 	first := l.containers()["web"]
-	require.Eventually(t, func() bool {
-		p := parse[told](t, l.file("pod.json"))
-		return p.Services[0].Restarts == 1 && p.Services[0].State == "running"
-	}, patience, pollEvery)
+	l.told(func(p told) bool {
+		return len(p.Services) == 1 && p.Services[0].Restarts == 1 && p.Services[0].State == "running"
+	})
 	require.Equal(t, first.ID, l.containers()["web"].ID, "the same container, with what it has written")
-	require.Eventually(t, func() bool { return l.runs() == 2 }, patience, pollEvery)
+	l.writes("web", "run\nrun\n")
 	l.kill()
 	require.Equal(t, "KILLED", l.states()[len(l.states())-1])
 	require.Equal(t, 2, l.runs())
@@ -140,10 +146,8 @@ func TestKillDuringBackoff(t *testing.T) {
 	l := launch(t, app{files: map[string]string{"compose.yaml": service(
 		"command: [sh, -c, 'echo run; sleep 1; exit 1']", "deploy: {restart_policy: {condition: any, delay: 1h}}")}})
 	l.await(mesos.TASK_RUNNING)
-	require.Eventually(t, func() bool { return parse[told](t, l.file("pod.json")).Services[0].State == "restarting" }, patience, pollEvery)
-	begun := time.Now()
-	l.kill()
-	require.Less(t, time.Since(begun), 20*time.Second)
+	l.told(func(p told) bool { return len(p.Services) == 1 && p.Services[0].State == "restarting" })
+	l.kill() // which waits for far less than the hour
 	require.Equal(t, 1, l.runs())
 }
 
@@ -151,7 +155,9 @@ func TestRestartPoliciesCanBeIgnored(t *testing.T) {
 	for _, policy := range []string{"always", "on-failure:3"} {
 		t.Run(policy, func(t *testing.T) {
 			l := launch(t, app{labels: map[string]string{"dce.restart.policy": "ignore"}, files: map[string]string{"compose.yaml": service(
-				"command: [sh, -c, 'echo run; sleep 1; exit 6']", fmt.Sprintf("restart: %s", policy))}})
+				"command: [sh, -c, 'echo run; "+awaits("end")+"; exit 6']", flags, fmt.Sprintf("restart: %s", policy))}})
+			l.await(mesos.TASK_RUNNING)
+			l.flag("end")
 			status := l.await(mesos.TASK_FAILED)
 			require.Contains(t, status.GetMessage(), "Service web exited with code 6.")
 			l.gone()
@@ -163,10 +169,11 @@ func TestRestartPoliciesCanBeIgnored(t *testing.T) {
 // TestARestartedServiceIsUnhealthyUntilItIsHealthyAgain has Mesos see what happens to a service with a healthcheck.
 func TestARestartedServiceIsUnhealthyUntilItIsHealthyAgain(t *testing.T) {
 	l := launch(t, app{files: map[string]string{"compose.yaml": service(
-		`command: [sh, -c, "echo run; touch /up; [ -e /again ] && exec sleep 1000; touch /again; sleep 2; rm /up; exit 1"]`, "init: true",
-		"restart: on-failure", "healthcheck: {test: [CMD, test, -e, /up], interval: 300ms}")}})
+		`command: [sh, -c, "echo run; touch /up; [ -e /again ] && exec sleep 1000; touch /again; `+awaits("end")+`; rm /up; exit 1"]`, "init: true",
+		flags, "restart: on-failure", "healthcheck: {test: [CMD, test, -e, /up], interval: 300ms, retries: 1000}")}})
 	running := l.await(mesos.TASK_RUNNING)
 	require.True(t, running.GetHealthy())
+	l.flag("end")
 	var seen []string
 	updates := l.Updates(t.Context())
 	for len(seen) < 3 {

@@ -3,9 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 const threeServices = `
@@ -43,17 +41,8 @@ volumes:
   data:
 `
 
-// freePort is a port of the host that nobody listens on.
-func freePort(t *testing.T) uint64 {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return uint64(l.Addr().(*net.TCPAddr).Port)
-}
-
 func TestPodFromLaunchToKill(t *testing.T) {
-	port := freePort(t)
+	port := harness.FreePort(t)
 	l := launch(t, app{
 		files: map[string]string{"docker-compose.yml": threeServices, "www/index.html": "hello from the sandbox"},
 		ports: []uint64{port},
@@ -87,12 +76,7 @@ func TestPodFromLaunchToKill(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 4, "docker ps --filter label=io.dce.task=… shows the pod")
 
-	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
-	require.NoError(t, err)
-	page, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, "hello from the sandbox", string(page))
+	require.Equal(t, "hello from the sandbox", l.page(port))
 
 	status := l.kill()
 	require.Equal(t, []string{"STARTING", "RUNNING", "KILLED"}, l.states())
@@ -220,8 +204,10 @@ func TestJobFailsAtTheFirstThatDid(t *testing.T) {
 	l := launch(t, app{labels: map[string]string{"dce.pod.kind": "job"}, files: map[string]string{"compose.yaml": `
 services:
   good: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s}
-  bad: {image: dce-test/busybox, command: [sh, -c, "sleep 0.5; echo the reason; exit 3"]}
+  bad: {image: dce-test/busybox, command: [sh, -c, "echo the reason; ` + awaits("end") + `; exit 3"], ` + flags + `}
 `}})
+	l.writes("bad", "the reason\n")
+	l.flag("end")
 	status := l.await(mesos.TASK_FAILED)
 	require.Contains(t, status.GetMessage(), "ervice bad exited with code 3")
 	require.Contains(t, status.GetMessage(), "the reason")
@@ -230,9 +216,10 @@ services:
 
 func TestUnhealthyPodFails(t *testing.T) {
 	l := launch(t, app{files: map[string]string{"compose.yaml": service(
-		`command: [sh, -c, "touch /tmp/up; sleep 2; rm /tmp/up; sleep 1000"]`, "stop_grace_period: 0s",
-		`healthcheck: {test: [CMD, test, -e, /tmp/up], interval: 500ms, retries: 1}`)}})
+		`command: [sleep, "1000"]`, "stop_grace_period: 0s", flags,
+		`healthcheck: {test: [CMD, test, "!", -e, /flags/ill], interval: 500ms, retries: 1}`)}})
 	l.await(mesos.TASK_RUNNING)
+	l.flag("ill")
 	status := l.await(mesos.TASK_FAILED)
 	require.Equal(t, mesos.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED, status.GetReason())
 	require.Contains(t, status.GetMessage(), "ervice web is unhealthy")
@@ -267,13 +254,18 @@ func TestComposeVisible(t *testing.T) {
 func TestTheLimitBindsTheSum(t *testing.T) {
 	l := launch(t, app{mem: 64, files: map[string]string{"compose.yaml": `
 services:
-  one: {image: dce-test/busybox, command: [sh, -c, "head -c 40m /dev/zero | tail -c 40m | sleep 1000"], stop_grace_period: 0s}
-  two: {image: dce-test/busybox, command: [sh, -c, "head -c 40m /dev/zero | tail -c 40m | sleep 1000"], stop_grace_period: 0s}
+  one: &greedy
+    image: dce-test/busybox
+    command: [sh, -c, "` + awaits("eat") + `; head -c 40m /dev/zero | tail -c 40m | sleep 1000"]
+    ` + flags + `
+    stop_grace_period: 0s
+  two: *greedy
 `}})
 	limit, err := os.ReadFile(filepath.Join("/sys/fs/cgroup/memory", l.run.Cgroup, "memory.limit_in_bytes"))
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(64<<20), strings.TrimSpace(string(limit)))
 	l.swept = true // the agent hears of the OOM too, and destroys the executor
+	l.flag("eat")
 	oom := func() bool {
 		b, err := os.ReadFile(filepath.Join("/sys/fs/cgroup/memory", l.run.Cgroup, "memory.failcnt"))
 		return err != nil || strings.TrimSpace(string(b)) != "0" // the cgroup is gone once the agent has destroyed the container

@@ -17,7 +17,7 @@ const shop = `
 services:
   web:
     image: dce-test/busybox
-    command: [sh, -c, "echo \"$$MESOS_TASK_ID ${GREETING:-no greeting}\"; sleep ${SECONDS_TO_LIVE:-1}"]
+    command: [sh, -c, "echo \"$$MESOS_TASK_ID ${GREETING:-no greeting}\"; until test -e $$MESOS_SANDBOX/end; do usleep 20000; done"]
     init: true
     ports:
       - {name: admin, target: 81}
@@ -26,7 +26,7 @@ services:
 
 // recorded launches a request as a framework sent it. Nothing of it is changed: where the engine is, the agent's own
 // configuration says, and the fetcher has put the URIs into the sandbox, without their modes.
-func recorded(t *testing.T, name string, more map[string]string) *launched {
+func recorded(t *testing.T, name string) *launched {
 	t.Helper()
 	var r struct {
 		Framework mesos.FrameworkInfo `json:"framework"`
@@ -40,9 +40,6 @@ func recorded(t *testing.T, name string, more map[string]string) *launched {
 	n := newNode(t, func(o *localagent.Options) {
 		o.Framework = r.Framework
 		o.Environment = map[string]string{"DOCKER_HOST": world.box.Host(), "DCE_LOG_LEVEL": "debug"}
-		for k, v := range more {
-			o.Environment[k] = v
-		}
 		o.Prepare = func(sandbox string) error {
 			mode := os.FileMode(0o644)
 			for _, uri := range r.Task.Executor.Command.URIs {
@@ -74,10 +71,10 @@ func (l *launched) published() map[uint16]uint16 {
 
 // TestAnAppOfMarathon follows what Marathon's TaskBuilder makes of an app with "executor": "./dce-executor" and "cmd": " ".
 func TestAnAppOfMarathon(t *testing.T) {
-	l := recorded(t, "marathon", map[string]string{"SECONDS_TO_LIVE": "1000"})
+	l := recorded(t, "marathon")
 	l.await(mesos.TASK_RUNNING)
 	require.Equal(t, map[uint16]uint16{80: 31870, 81: 31871}, l.published())
-	require.Equal(t, "service", parse[told](t, l.file("pod.json")).Kind)
+	l.told(func(p told) bool { return p.Kind == "service" })
 	l.kill()
 	require.Equal(t, []string{"STARTING", "RUNNING", "KILLING", "KILLED"}, l.states())
 	require.Equal(t, l.id+" good day\n", l.file("logs/web.log"))
@@ -87,9 +84,10 @@ func TestAnAppOfMarathon(t *testing.T) {
 // TestAJobOfAurora follows what Aurora's MesosTaskFactory makes of a job with an executor of -custom_executor_config. Its data
 // were made by Thrift's own library.
 func TestAJobOfAurora(t *testing.T) {
-	l := recorded(t, "aurora", nil)
+	l := recorded(t, "aurora")
 	l.await(mesos.TASK_RUNNING)
 	require.Equal(t, map[uint16]uint16{80: 31872, 81: 31873}, l.published())
+	require.NoError(t, os.WriteFile(filepath.Join(l.run.Sandbox, "end"), nil, 0o644))
 	l.await(mesos.TASK_FINISHED)
 	l.gone()
 	require.Equal(t, "job", parse[told](t, l.file("pod.json")).Kind)

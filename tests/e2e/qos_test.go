@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +29,7 @@ func score(t *testing.T, pid int) int {
 // What a class means is there for docker inspect, and for the kernel; the executor outlives all of them.
 func TestQualityOfService(t *testing.T) {
 	const sleep = "image: dce-test/busybox, init: true, command: [sleep, '1000']"
-	type told struct {
+	type asked struct {
 		score       int
 		shares      int64
 		reservation int64
@@ -39,25 +38,25 @@ func TestQualityOfService(t *testing.T) {
 		services string
 		class    string // asked for
 		is       string
-		want     map[string]told
+		want     map[string]asked
 	}{
 		"derived, burstable": {
 			"  db: {" + sleep + ", deploy: {resources: {reservations: {cpus: '0.5', memory: 128m}}}}\n  web: {" + sleep + "}\n", "", "burstable",
-			map[string]told{"infra": {-998, 2, 0}, "db": {250, 512, 128 << 20}, "web": {750, 512, 0}},
+			map[string]asked{"infra": {-998, 2, 0}, "db": {250, 512, 128 << 20}, "web": {750, 512, 0}},
 		},
 		"derived, guaranteed": {
 			"  db: {" + sleep + ", mem_limit: 64m, cpus: 0.25}\n  web: {" + sleep + ", deploy: {resources: {limits: {cpus: '0.5', memory: 32m}}}}\n", "", "guaranteed",
-			map[string]told{"infra": {-998, 2, 0}, "db": {-997, 256, 64 << 20}, "web": {-997, 512, 32 << 20}},
+			map[string]asked{"infra": {-998, 2, 0}, "db": {-997, 256, 64 << 20}, "web": {-997, 512, 32 << 20}},
 		},
 		"guaranteed by the task's own limits": {
-			"  web: {" + sleep + "}\n", "guaranteed", "guaranteed", map[string]told{"infra": {-998, 2, 0}, "web": {-997, 1024, 0}},
+			"  web: {" + sleep + "}\n", "guaranteed", "guaranteed", map[string]asked{"infra": {-998, 2, 0}, "web": {-997, 1024, 0}},
 		},
 		"best effort": {
-			"  web: {" + sleep + "}\n", "best-effort", "best-effort", map[string]told{"infra": {-998, 2, 0}, "web": {1000, 2, 0}},
+			"  web: {" + sleep + "}\n", "best-effort", "best-effort", map[string]asked{"infra": {-998, 2, 0}, "web": {1000, 2, 0}},
 		},
 		"the file's own words": {
 			"  db: {" + sleep + ", oom_score_adj: -300, cpu_shares: 100}\n  web: {" + sleep + ", oom_score_adj: -1000}\n", "", "burstable",
-			map[string]told{"infra": {-998, 0, 0}, "db": {-300, 100, 0}, "web": {-998, 0, 0}},
+			map[string]asked{"infra": {-998, 0, 0}, "db": {-300, 100, 0}, "web": {-998, 0, 0}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,17 +66,13 @@ func TestQualityOfService(t *testing.T) {
 			}
 			l := launch(t, app{mem: 256, cpus: 1, labels: labels, files: map[string]string{"compose.yaml": "services:\n" + c.services}})
 			l.await(mesos.TASK_RUNNING)
-			var doc struct {
-				QoS string `json:"qos"`
-			}
-			require.NoError(t, json.Unmarshal([]byte(l.file("pod.json")), &doc))
-			require.Equal(t, c.is, doc.QoS)
-			got := map[string]told{}
+			l.told(func(p told) bool { return p.QoS == c.is })
+			got := map[string]asked{}
 			for service, c := range l.containers() {
 				full, err := world.docker.ContainerInspect(context.Background(), c.ID)
 				require.NoError(t, err)
 				host := full.HostConfig
-				got[service] = told{host.OomScoreAdj, host.CPUShares, host.MemoryReservation}
+				got[service] = asked{host.OomScoreAdj, host.CPUShares, host.MemoryReservation}
 				require.Equal(t, host.OomScoreAdj, score(t, full.State.Pid), service)
 				require.Greater(t, score(t, full.State.Pid), score(t, l.run.Pid()), "the executor outlives %s", service)
 				if host.CPUShares > 0 {
@@ -146,10 +141,9 @@ func TestTheLimitOfProcesses(t *testing.T) {
 
 	l = launch(t, app{labels: map[string]string{"dce.pids.limit": strconv.Itoa(most)}, files: map[string]string{"compose.yaml": "services:\n" +
 		fmt.Sprintf(forks, "web") + fmt.Sprintf(forks, "db")}})
-	status := l.await(mesos.TASK_FAILED)
-	t.Log(status.GetMessage())
-	require.Contains(t, status.GetMessage(), "can't fork")
+	l.await(mesos.TASK_FAILED)
 	l.gone()
+	require.Contains(t, l.file("logs/web.log")+l.file("logs/db.log"), "can't fork")
 }
 
 // Where the agent has no CFS quotas a task can ask for its own.

@@ -21,24 +21,27 @@ type told struct {
 	Pod     string `json:"pod"`
 	Task    string `json:"task"`
 	Kind    string `json:"kind"`
+	QoS     string `json:"qos"`
 	Because string `json:"kind_because"`
 	Phase   string `json:"phase"`
 	Healthy *bool  `json:"healthy"`
 	Status  struct {
 		State, Reason, Message, Service string
 	} `json:"status"`
-	Services []struct {
-		Service   string `json:"service"`
-		Container string `json:"container"`
-		State     string `json:"state"`
-		Health    string `json:"health"`
-		ExitCode  *int   `json:"exit_code"`
-		Restarts  int    `json:"restarts"`
-		Essential bool   `json:"essential"`
-		Init      bool   `json:"init"`
-		Image     string `json:"image"`
-		ImageID   string `json:"image_id"`
-	} `json:"services"`
+	Services []toldService `json:"services"`
+}
+
+type toldService struct {
+	Service   string `json:"service"`
+	Container string `json:"container"`
+	State     string `json:"state"`
+	Health    string `json:"health"`
+	ExitCode  *int   `json:"exit_code"`
+	Restarts  int    `json:"restarts"`
+	Essential bool   `json:"essential"`
+	Init      bool   `json:"init"`
+	Image     string `json:"image"`
+	ImageID   string `json:"image_id"`
 }
 
 func parse[T any](t *testing.T, text string) T {
@@ -77,8 +80,7 @@ func TestWhatMesosAndPeopleAreToldOfARunningPod(t *testing.T) {
 	require.Equal(t, "running", all["io.dce.service.web.state"])
 	require.Regexp(t, `^(.+@)?sha256:[0-9a-f]{64}$`, all["io.dce.service.web.image"])
 
-	require.Eventually(t, func() bool { return parse[told](t, l.file("pod.json")).Phase == "running" }, patience, pollEvery)
-	whole := parse[told](t, l.file("pod.json"))
+	whole := l.told(func(p told) bool { return p.Phase == "running" })
 	require.Equal(t, l.id, whole.Task)
 	require.Equal(t, "that is the default", whole.Because)
 	for i, want := range []struct {
@@ -138,33 +140,43 @@ func TestWhatMesosIsToldOfAFailure(t *testing.T) {
 		reason mesos.TaskStatus_Reason
 		says   []string
 		code   int
+		writes []string // what is waited for of web, each before the next flag is set
 	}{
-		{"exit code", service("command: [sh, -c, 'sleep 1; echo first; sleep 0.5; echo the last words >&2; exit 3']"),
-			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 3.", `Its last output: "first\nthe last words"`}, 3},
-		{"signal", service("command: [sh, -c, 'sleep 1; echo oops; kill -SEGV $$$$']", "init: true"),
-			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 139 (SIGSEGV).", "oops"}, 139},
-		{"killed, but not for want of memory", service("command: [sh, -c, 'sleep 1; kill -KILL $$$$']", "init: true", "mem_limit: 64m"),
-			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 137 (SIGKILL)."}, 137},
-		{"out of memory", service("command: [sh, -c, 'sleep 1; echo eating; head -c 60m /dev/zero | tail -c 60m']", "mem_limit: 20m", "memswap_limit: 20m"),
-			mesos.REASON_CONTAINER_LIMITATION_MEMORY, []string{"Service web exited with code 137 (SIGKILL).", "ran out of memory", "services.web.mem_limit", "eating"}, 137},
+		{"exit code", service("command: [sh, -c, 'echo first; "+awaits("1")+"; echo the last words >&2; "+awaits("2")+"; exit 3']", flags),
+			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 3.", `Its last output: "first\nthe last words"`}, 3,
+			[]string{"first", "the last words"}},
+		{"signal", service("command: [sh, -c, 'echo oops; "+awaits("1")+"; kill -SEGV $$$$']", "init: true", flags),
+			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 139 (SIGSEGV).", "oops"}, 139, []string{"oops"}},
+		{"killed, but not for want of memory", service("command: [sh, -c, 'echo here; "+awaits("1")+"; kill -KILL $$$$']", "init: true", "mem_limit: 64m", flags),
+			mesos.REASON_COMMAND_EXECUTOR_FAILED, []string{"Service web exited with code 137 (SIGKILL)."}, 137, []string{"here"}},
+		{"out of memory", service("command: [sh, -c, 'echo eating; "+awaits("1")+"; head -c 60m /dev/zero | tail -c 60m']", "mem_limit: 20m", "memswap_limit: 20m", flags),
+			mesos.REASON_CONTAINER_LIMITATION_MEMORY, []string{"Service web exited with code 137 (SIGKILL).", "ran out of memory", "services.web.mem_limit", "eating"}, 137,
+			[]string{"eating"}},
 		{"while starting", `
 services:
-  web: {image: dce-test/busybox, command: [sh, -c, "sleep 0.3; echo too early; exit 5"]}
+  web: {image: dce-test/busybox, command: [sh, -c, "echo too early; ` + awaits("1") + `; exit 5"], ` + flags + `}
   slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
-`, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 5", "too early"}, 5},
+`, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 5", "too early"}, 5, []string{"too early"}},
 		{"out of memory while starting", `
 services:
   web: {image: dce-test/busybox, command: [sh, -c, "sleep 0.3; head -c 60m /dev/zero | tail -c 60m"], mem_limit: 20m, memswap_limit: 20m}
   slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
-`, mesos.REASON_CONTAINER_LIMITATION_MEMORY, []string{"ervice web exited with code 137", "at its own limit of 20 MB", "services.web.mem_limit"}, 137},
+`, mesos.REASON_CONTAINER_LIMITATION_MEMORY, []string{"ervice web exited with code 137", "at its own limit of 20 MB", "services.web.mem_limit"}, 137, nil},
 		{"killed while starting, but not for want of memory", `
 services:
   web: {image: dce-test/busybox, init: true, command: [sh, -c, "sleep 0.3; kill -KILL $$$$"]}
   slow: {image: dce-test/busybox, command: [sleep, "1000"], stop_grace_period: 0s, healthcheck: {test: [CMD, "false"], interval: 100s}}
-`, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 137"}, 137},
+`, mesos.REASON_CONTAINER_LAUNCH_FAILED, []string{"ervice web exited with code 137"}, 137, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := launch(t, app{files: map[string]string{"compose.yaml": c.file}})
+			if !strings.Contains(c.file, "slow:") {
+				l.await(mesos.TASK_RUNNING)
+			}
+			for i, text := range c.writes { // what is collected only after the end of a service may come too late for the status
+				l.writes("web", text)
+				l.flag(fmt.Sprint(i + 1))
+			}
 			status := l.await(mesos.TASK_FAILED)
 			require.Equal(t, c.reason.String(), status.GetReason().String(), status.GetMessage())
 			for _, want := range c.says {

@@ -22,6 +22,9 @@ import (
 // patience bounds every wait of a test; what is waited for comes far sooner.
 const patience = harness.Patience
 
+// soon is how long dockerd and the kernel may take to be done with what is gone.
+const soon = 10 * time.Second
+
 // node is an agent, and a proxy before an engine through which its executors see it.
 type node struct {
 	*harness.Agent
@@ -57,14 +60,16 @@ func (n *node) close() {
 	require.NoError(n.t, n.engine.box.Up(ctx))
 	n.Close()
 	require.NoError(n.t, n.proxy.Close())
-	left, err := n.engine.box.Left(ctx)
-	require.NoError(n.t, err)
 	if failed {
 		for _, c := range n.containers() {
 			_ = n.engine.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		}
 	} else {
-		require.Empty(n.t, append(left, harness.Cgroups(n.Root)...))
+		harness.Settle(n.t, soon, nil, func() []string {
+			left, err := n.engine.box.Left(ctx)
+			require.NoError(n.t, err)
+			return append(left, harness.Cgroups(n.Root)...)
+		})
 	}
 	harness.RemoveRoot(n.Root)
 }
@@ -80,8 +85,8 @@ type task struct {
 func (n *node) launch(settings ...string) *task {
 	n.t.Helper()
 	id := strings.ReplaceAll(n.t.Name(), "/", "_")
-	info := harness.Task{ID: id, Executor: "executor-" + id, Program: executor, Labels: map[string]string{},
-		Env: map[string]string{"DOCKER_HOST": n.proxy.Host(), "DCE_LOG_LEVEL": "debug"}}
+	info := harness.Task{ID: id, Executor: "executor-" + id, Program: executor, Labels: map[string]string{}, Env: harness.ShortGrace()}
+	info.Env["DOCKER_HOST"], info.Env["DCE_LOG_LEVEL"] = n.proxy.Host(), "debug"
 	for _, s := range settings {
 		k, v, _ := strings.Cut(s, "=")
 		info.Labels["dce."+k] = v
@@ -113,19 +118,6 @@ func (l *task) await(state mesos.TaskState) mesos.TaskStatus {
 func (l *task) gone() {
 	l.t.Helper()
 	l.is().Gone()
-}
-
-// swept waits until the agent has ended the executor, and removes what it left, as the agent module would.
-func (l *task) swept() {
-	l.t.Helper()
-	l.is().Over()
-	ctx, cancel := harness.Within()
-	defer cancel()
-	for _, c := range l.containers() {
-		require.Equal(l.t, "exited", string(c.State))
-		require.NoError(l.t, l.engine.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true}))
-	}
-	require.NoError(l.t, l.Cgroups.Remove(ctx, l.Root))
 }
 
 func (l *task) kill(grace time.Duration) mesos.TaskStatus {

@@ -8,6 +8,7 @@ import (
 	mesos "github.com/mesos/mesos-go/api/v1/lib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/localagent"
 	"github.com/dce-go/dce/tests/faulty"
 	"github.com/dce-go/dce/tests/harness"
 	"github.com/dce-go/dce/tests/images"
@@ -70,7 +71,7 @@ func engineIsLost(t *testing.T, states ...string) {
 // TestAnEngineThatIsLostForTooLong: with live-restore the containers run on without dockerd. After engine.lost_timeout the pod
 // has failed, and that is true.
 func TestAnEngineThatIsLostForTooLong(t *testing.T) {
-	l := hold(t, live, "running", with{settings: []string{"engine.lost_timeout=500ms"}}).task
+	l := hold(t, live, "running", with{settings: []string{"engine.lost_timeout=5s"}}).task
 	require.NotEmpty(t, l.processes())
 	require.NoError(t, live.box.Kill())
 	l.Says("The Docker engine is out of reach")
@@ -97,7 +98,7 @@ func TestKillWhileDockerdIsDown(t *testing.T) {
 		"killed, shutdown": {live.box.Kill, func(l *task) error { return l.Shutdown("executor-" + l.id) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := hold(t, live, "running", with{}).task
+			l := hold(t, live, "running", with{agent: []func(*localagent.Options){harness.Unhurried}}).task
 			require.NoError(t, c.die())
 			require.NotEmpty(t, l.processes())
 			require.NoError(t, c.kill(l))
@@ -106,10 +107,6 @@ func TestKillWhileDockerdIsDown(t *testing.T) {
 			require.Contains(t, status.GetMessage(), "the executor itself ended the processes of: web")
 			require.Empty(t, l.processes())
 			l.up()
-			if name == "killed, shutdown" { // the agent does not wait until the executor could remove the containers
-				l.swept()
-				return
-			}
 			l.gone()
 		})
 	}

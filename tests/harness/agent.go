@@ -48,6 +48,15 @@ func NewAgent(t testing.TB, e *Engine, kind string, change ...func(*localagent.O
 	return a
 }
 
+// Unhurried has an agent wait far longer for the end of an executor that it shuts down than the executor is told with
+// ShortGrace: what comes of the executor then is its own doing, also on a busy machine.
+func Unhurried(o *localagent.Options) { o.ShutdownGrace = Patience }
+
+// ShortGrace is an executor's environment, see Unhurried. It is Mesos' default.
+func ShortGrace() map[string]string {
+	return map[string]string{"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": "5secs"}
+}
+
 // Close ends the agent and shows what its executors wrote if the test has failed. The caller removes the root.
 func (a *Agent) Close() {
 	a.T.Helper()

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -130,6 +132,21 @@ func Settle(t testing.TB, limit time.Duration, want []string, list func() []stri
 			require.Empty(t, left, "after %v something is left (+), or something foreign is gone (-)", limit)
 		}
 	}
+}
+
+// FreePort is a port of the host that nobody listens on, on any address. It is none of those that the kernel gives out to
+// whoever asks for any (net.ipv4.ip_local_port_range): such a one could be taken again before it is used.
+func FreePort(t testing.TB) uint64 {
+	t.Helper()
+	for range 1000 {
+		port := 20000 + rand.Uint64N(10000)
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
+	require.FailNow(t, "no port of 20000-29999 is free")
+	return 0
 }
 
 // Services are the containers with a label of this value, in any state, by the value of another.
