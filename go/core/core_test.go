@@ -79,17 +79,22 @@ func (s *stage) openThrough(around engine.Interceptor, set ...string) {
 		}})
 	require.NoError(s, err)
 	s.Core = c
-	s.Cleanup(func() { c.Close() })
+	s.Cleanup(func() { ended(s, c) })
 }
 
 // close closes the core and waits for all that it has begun, for which Close itself waits a moment only.
 func (s *stage) close() {
 	s.Helper()
-	s.Close()
+	ended(s, s.Core)
+}
+
+func ended(t testing.TB, c *Core) {
+	t.Helper()
+	c.Close()
 	select {
-	case <-s.crew.gone():
+	case <-c.crew.gone():
 	case <-time.After(patience):
-		require.FailNow(s, "the core goes on after its close")
+		require.FailNow(t, "the core goes on after its close")
 	}
 }
 

@@ -269,3 +269,25 @@ func TestAConnectionIsClosedWithTheCore(t *testing.T) {
 	require.Error(t, <-failed)
 	<-made.closed
 }
+
+// A launch goes on after its deadline, maybe before the core has come to take note of its container.
+func TestALaunchThatIsNotedLate(t *testing.T) {
+	s := newStage(t)
+	s.isolated()
+	goOn := make(chan struct{})
+	defer close(goOn)
+	f := func(point string) {
+		if point == "prepare" {
+			<-goOn
+		}
+	}
+	s.inject.Store(&f)
+	launch, _ := s.start("prepare", s.launched("c1"), time.Millisecond)
+	require.Equal(t, Timeout, s.wait("prepare", launch).status)
+	s.process("c1")
+	s.pod("c1", "e")
+	s.ok("reconcile", "{}")
+	s.compared()
+	require.False(t, s.ledger.owes("c1"), "what has a process lives")
+	require.Equal(t, 1, s.left())
+}

@@ -114,7 +114,8 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 		one.timer = time.AfterFunc(timeout, func() {
 			c.report(op, guard.Call(func() error {
 				defer cancel()
-				c.calls.end(one, Timeout, []byte("the operation "+op+" did not end within "+timeout.String()+"; it goes on in the background"))
+				defer c.calls.end(one, Timeout, []byte("the operation "+op+" did not end within "+timeout.String()+"; it goes on in the background"))
+				c.missed(op, input, Timeout)
 				return nil
 			}))
 		})
@@ -145,7 +146,11 @@ func (c *Core) Submit(op string, input []byte, timeout time.Duration, done Done)
 // missed takes the end of an operation that may have told something in vain: what lives, or that something does no more.
 func (c *Core) missed(op string, input []byte, status Status) {
 	switch {
-	case status == OK || status == Refused || status == Closed:
+	case status == OK || status == Refused || status == Closed || status == Timeout && op != "prepare": // what goes on tells it yet
+	case status == Timeout: // its container begins all the same, maybe before it is known here
+		if in, err := read[prepareInput](input); err != nil || !c.census.lives(in.Container) {
+			c.census.doubt()
+		}
 	case op == "recover": // comes once; without it, too, what is dead is to be found
 		c.census.doubt()
 		c.census.recover()
