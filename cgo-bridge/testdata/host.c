@@ -102,7 +102,8 @@ static int before_threads;
 static void ask(const char* op, const char* input) {
   struct reply reply = {.times = 0};
   sem_init(&reply.there, 0, 0);
-  const int32_t status = submit(core, op, strlen(op), input, strlen(input), 5000, done, &reply);
+  /* far longer than anything takes, and shorter than what waits for an engine */
+  const int32_t status = submit(core, op, strlen(op), input, strlen(input), 9000, done, &reply);
   if (status != DCE_OK) {
     printf("%d not accepted\n", status);
     return;
@@ -139,7 +140,7 @@ static void signals(int n) {
       sem_init(&reply.there, 0, 0);
       submit(core, "metrics", 7, "{}", 2, 5000, done, &reply);
       kill(getpid(), sent[s]);
-      for (int wait = 0; caught[sent[s]] == had && wait < 1000; wait++) {
+      for (int wait = 0; caught[sent[s]] == had && wait < 30000; wait++) {
         usleep(1000);
       }
       while (sem_wait(&reply.there) != 0) {
@@ -152,7 +153,7 @@ static void signals(int n) {
     while (wait(NULL) > 0) {
     }
   }
-  for (const long long end = nanoseconds() + 2000000000LL; caught[SIGPROF] == 0 && nanoseconds() < end;) {
+  for (const long long end = nanoseconds() + 30000000000LL; caught[SIGPROF] == 0 && nanoseconds() < end;) {
   }
   printf("%d %d %d %d %d\n", caught[SIGUSR1], caught[SIGUSR2], caught[SIGTERM], caught[SIGCHLD], caught[SIGPROF]);
 }
