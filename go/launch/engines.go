@@ -101,15 +101,19 @@ func (e *engines) forget(at address, c *connecting) {
 // wait returns an engine as soon as it answers. dockerd may be starting, or restarting: one that does not answer is tried
 // again until patience has passed.
 func (e *engines) wait(ctx context.Context, at address, patience time.Duration) (*engine.Docker, engine.Info, error) {
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	late := make(chan struct{})
+	defer time.AfterFunc(patience, func() { close(late) }).Stop()
 	var last error
 	for pause := firstConnectPause; ; pause = min(2*pause, lastConnectPause) {
 		c := e.connect(at)
 		select {
 		case <-c.done:
-		case <-late.C:
-			return nil, engine.Info{}, gaveUp(patience, last)
+		case <-late:
+			select {
+			case <-c.done: // what came of it counts, however late that is seen
+			default:
+				return nil, engine.Info{}, gaveUp(patience, last)
+			}
 		case <-ctx.Done():
 			return nil, engine.Info{}, fmt.Errorf("gave up connecting to the Docker engine: %w", ctx.Err())
 		}
@@ -126,7 +130,7 @@ func (e *engines) wait(ctx context.Context, at address, patience time.Duration) 
 		last = c.err
 		select {
 		case <-time.After(pause):
-		case <-late.C:
+		case <-late:
 			return nil, engine.Info{}, gaveUp(patience, last)
 		case <-ctx.Done():
 			return nil, engine.Info{}, fmt.Errorf("gave up connecting to the Docker engine: %w", ctx.Err())
