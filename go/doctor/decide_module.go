@@ -30,18 +30,20 @@ func agent(f Facts) Finding {
 		return warn("give the --work-dir that it has", "no agent with --work_dir %s runs here, but %s", f.Asked.WorkDir, others(f.Agents.Value))
 	case a == nil:
 		return ok("none runs here; taken for granted: --cgroups_root %s, --work_dir %s", strings.TrimPrefix(f.Asked.CgroupsRoot, "/"), f.Asked.WorkDir)
-	case len(f.Agents.Value) > 1:
-		return warn("name another's with --work-dir", "%s run here; this is about process %d, with --work_dir %s", count(len(f.Agents.Value), "agent"), a.PID, f.Asked.WorkDir)
 	case a.Partly:
 		return unknown("run dce doctor as root", "process %d; its environment, and so a part of its flags, may not be read by user %d", a.PID, f.User)
 	}
+	var p problems
+	if n := len(f.Agents.Value); n > 1 {
+		p.add(warn("name another's with --work-dir", "%s run here; this is about process %d, with --work_dir %s", count(n, "agent"), a.PID, f.Asked.WorkDir))
+	}
 	if c := a.Flags["containerizers"]; c != "" && !slices.Contains(strings.Split(c, ","), "mesos") {
-		return warn("add mesos to --containerizers", "process %d has --containerizers=%s: isolators never see its executors, so that no task's cgroup binds a pod", a.PID, c)
+		p.add(warn("add mesos to --containerizers", "process %d has --containerizers=%s: isolators never see its executors, so that no task's cgroup binds a pod", a.PID, c))
 	}
 	if asked := path.Clean("/" + a.Flags["cgroups_root"]); a.Flags["cgroups_root"] != "" && asked != f.Asked.CgroupsRoot {
-		return warn("leave --cgroups-root out, or correct it", "process %d has --cgroups_root=%s, and this looked at %s", a.PID, a.Flags["cgroups_root"], f.Asked.CgroupsRoot)
+		p.add(warn("leave --cgroups-root out, or correct it", "process %d has --cgroups_root=%s, and this looked at %s", a.PID, a.Flags["cgroups_root"], f.Asked.CgroupsRoot))
 	}
-	return ok("process %d, with --cgroups_root %s, --work_dir %s", a.PID, strings.TrimPrefix(f.Asked.CgroupsRoot, "/"), f.Asked.WorkDir)
+	return p.or(ok("process %d, with --cgroups_root %s, --work_dir %s", a.PID, strings.TrimPrefix(f.Asked.CgroupsRoot, "/"), f.Asked.WorkDir))
 }
 
 func others(agents []Agent) string {

@@ -110,7 +110,10 @@ var wrongs = []wrong{
 	{"agent", func(f *Facts) { f.Asked.WorkDir = "/else" }, Warn, "no agent with --work_dir /else|process 7 with /var/lib/mesos|give the --work-dir"},
 	{"agent", func(f *Facts) { f.Agents.Value = append(f.Agents.Value, Agent{PID: 8}) }, Warn, "2 agents run here|process 7"},
 	{"agent", func(f *Facts) { f.Agents.Value[0].Partly = true; f.User = 1000 }, Unknown, "process 7|user 1000|as root"},
-	{"agent", func(f *Facts) { f.Agents.Value[0].Flags["containerizers"] = "docker" }, Warn, "--containerizers=docker|add mesos"},
+	{"agent", func(f *Facts) {
+		f.Agents.Value[0].Flags["containerizers"] = "docker"
+		f.Agents.Value = append(f.Agents.Value, Agent{PID: 8})
+	}, Warn, "2 agents run here|--containerizers=docker|add mesos"},
 	{"agent", func(f *Facts) { f.Asked.CgroupsRoot = "/else" }, Warn, "--cgroups_root=mesos|/else|correct it"},
 
 	{"engine", func(f *Facts) { f.Engine.Err = errSilent }, Fail, "unix:///var/run/docker.sock|Docker's default|within 5s|look into dockerd's log"},

@@ -128,7 +128,11 @@ func (a *Agent) executors() ([]string, error) {
 		text = string(read)
 	}
 	var variables map[string]string
-	if err := json.Unmarshal([]byte(text), &variables); err != nil {
+	var kind *json.UnmarshalTypeError
+	switch err := json.Unmarshal([]byte(text), &variables); {
+	case errors.As(err, &kind):
+		return nil, fmt.Errorf("the agent's --%s is no JSON object of strings, it has something of the type %s", executorVariables, kind.Value)
+	case err != nil:
 		return nil, fmt.Errorf("the agent's --%s is no JSON object of strings: %w", executorVariables, err)
 	}
 	out := make([]string, 0, len(variables))
