@@ -3,6 +3,7 @@ package pod
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -79,42 +80,46 @@ func TestMaxCompletionTimeKillsAtOnce(t *testing.T) {
 }
 
 func TestRunnerChecksWhileThePodRuns(t *testing.T) {
-	s := newScripted()
-	ended := make(chan struct{})
-	_, reports := start(t, s, checkedRules, func(c *Config) {
-		c.Prepare = func(context.Context) (Ready, error) {
-			return Ready{Spec: twoServices, Engine: s, Logs: s, Checks: func(ctx context.Context, post func(Event)) {
-				post(CheckUpdated{Check{"HTTP", new(200)}, "It answers 200."})
-				post(TaskHealth{Healthy: true, Message: "It passed."})
-				post(TaskHealth{Fatal: true, Message: "It failed too often."})
-				<-ctx.Done()
-				post(TaskHealth{Healthy: true, Message: "It passed too late."})
-				close(ended)
-			}}, nil
-		}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		ended := make(chan struct{})
+		_, reports := start(t, s, checkedRules, func(c *Config) {
+			c.Prepare = func(context.Context) (Ready, error) {
+				return Ready{Spec: twoServices, Engine: s, Logs: s, Checks: func(ctx context.Context, post func(Event)) {
+					post(CheckUpdated{Check{"HTTP", new(200)}, "It answers 200."})
+					post(TaskHealth{Healthy: true, Message: "It passed."})
+					post(TaskHealth{Fatal: true, Message: "It failed too often."})
+					<-ctx.Done()
+					post(TaskHealth{Healthy: true, Message: "It passed too late."})
+					close(ended)
+				}}, nil
+			}
+		})
+		s.up <- nil
+		require.Equal(t, &Check{Type: "HTTP"}, (<-reports).Check, "each status has the type, even without a result")
+		result := &Check{"HTTP", new(200)}
+		require.Equal(t, Status{State: Running, Reason: ReasonCheck, Message: "It answers 200.", Check: result}, <-reports)
+		require.Equal(t, Status{State: Running, Reason: ReasonHealth, Healthy: new(true), Message: "It passed.", Check: result}, <-reports)
+		require.False(t, *(<-reports).Healthy)
+		require.Equal(t, Killing, (<-reports).State)
+		<-s.stop
+		<-ended
+		s.stopped <- engine.StopReport{}
+		last := <-reports
+		require.Equal(t, Killed, last.State)
+		require.Equal(t, result, last.Check)
 	})
-	s.up <- nil
-	require.Equal(t, &Check{Type: "HTTP"}, (<-reports).Check, "each status has the type, even without a result")
-	result := &Check{"HTTP", new(200)}
-	require.Equal(t, Status{State: Running, Reason: ReasonCheck, Message: "It answers 200.", Check: result}, <-reports)
-	require.Equal(t, Status{State: Running, Reason: ReasonHealth, Healthy: new(true), Message: "It passed.", Check: result}, <-reports)
-	require.False(t, *(<-reports).Healthy)
-	require.Equal(t, Killing, (<-reports).State)
-	<-s.stop
-	<-ended
-	s.stopped <- engine.StopReport{}
-	last := <-reports
-	require.Equal(t, Killed, last.State)
-	require.Equal(t, result, last.Check)
 }
 
 func TestRunnerMaxCompletionTime(t *testing.T) {
-	s := newScripted()
-	_, reports := start(t, s, Rules{}, func(c *Config) { c.MaxCompletion = 20 * time.Millisecond })
-	at, _ := (<-s.stop).Get()
-	require.LessOrEqual(t, time.Until(at), time.Duration(0), "without a grace period")
-	s.stopped <- engine.StopReport{}
-	st := <-reports
-	require.Equal(t, Failed, st.State)
-	require.Equal(t, ReasonMaxCompletion, st.Reason)
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		_, reports := start(t, s, Rules{}, func(c *Config) { c.MaxCompletion = 20 * time.Millisecond })
+		at, _ := (<-s.stop).Get()
+		require.Zero(t, time.Until(at), "without a grace period")
+		s.stopped <- engine.StopReport{}
+		st := <-reports
+		require.Equal(t, Failed, st.State)
+		require.Equal(t, ReasonMaxCompletion, st.Reason)
+	})
 }

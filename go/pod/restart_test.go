@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -222,53 +223,57 @@ func startOnce(t *testing.T, s *scripted, spec engine.PodSpec) (*Runner, <-chan 
 }
 
 func TestRunnerRestartsAndGivesUp(t *testing.T) {
-	s := newScripted()
-	r, reports := startOnce(t, s, once)
-	s.watch <- seen("web-1", "web", engine.StatusRunning, 0)
-	s.watch <- seen("web-1", "web", engine.StatusExited, 3)
-	s.restart <- nil
-	o := seen("web-1", "web", engine.StatusExited, 3) // that it ran in between was too short to be seen
-	o.Containers[0].Runs = 1
-	s.watch <- o
-	<-s.stop
-	s.stopped <- engine.StopReport{}
-	st := <-reports
-	require.Equal(t, Failed, st.State)
-	require.Contains(t, st.Message, "Service web exited with code 3 after a restart.")
-	<-r.Done()
-	require.Contains(t, s.calls, "restart web-1")
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		r, reports := startOnce(t, s, once)
+		s.watch <- seen("web-1", "web", engine.StatusRunning, 0)
+		s.watch <- seen("web-1", "web", engine.StatusExited, 3)
+		s.restart <- nil
+		o := seen("web-1", "web", engine.StatusExited, 3) // that it ran in between was too short to be seen
+		o.Containers[0].Runs = 1
+		s.watch <- o
+		<-s.stop
+		s.stopped <- engine.StopReport{}
+		st := <-reports
+		require.Equal(t, Failed, st.State)
+		require.Contains(t, st.Message, "Service web exited with code 3 after a restart.")
+		<-r.Done()
+		require.Contains(t, s.calls, "restart web-1")
+	})
 }
 
 func TestRunnerKillDuringBackoff(t *testing.T) {
-	s := newScripted()
-	spec := engine.PodSpec{Services: []engine.ContainerSpec{once.Services[0]}}
-	spec.Services[0].Restart.Delay = time.Hour
-	r, reports := startOnce(t, s, spec)
-	s.watch <- seen("web-1", "web", engine.StatusExited, 3)
-	s.watch <- seen("web-1", "web", engine.StatusExited, 3) // nothing new; it is taken after the first
-	r.Kill(nil)
-	require.Equal(t, Killing, (<-reports).State)
-	<-s.stop
-	s.stopped <- engine.StopReport{}
-	require.Equal(t, Killed, (<-reports).State)
-	<-r.Done()
-	require.NotContains(t, s.calls, "restart web-1")
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		spec := engine.PodSpec{Services: []engine.ContainerSpec{once.Services[0]}}
+		spec.Services[0].Restart.Delay = time.Hour
+		r, reports := startOnce(t, s, spec)
+		s.watch <- seen("web-1", "web", engine.StatusExited, 3)
+		s.watch <- seen("web-1", "web", engine.StatusExited, 3) // nothing new; it is taken after the first
+		r.Kill(nil)
+		require.Equal(t, Killing, (<-reports).State)
+		<-s.stop
+		s.stopped <- engine.StopReport{}
+		require.Equal(t, Killed, (<-reports).State)
+		<-r.Done()
+		require.NotContains(t, s.calls, "restart web-1")
+	})
 }
 
 func TestRunnerStopWaitsForARestartUnderWay(t *testing.T) {
-	s := newScripted()
-	r, reports := startOnce(t, s, once)
-	s.watch <- seen("web-1", "web", engine.StatusExited, 3)
-	require.Eventually(t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.calls) > 0 && s.calls[len(s.calls)-1] == "restart web-1"
-	}, 5*time.Second, time.Millisecond)
-	r.Kill(nil)
-	require.Equal(t, Killing, (<-reports).State)
-	<-s.stop
-	s.stopped <- engine.StopReport{}
-	require.Equal(t, Killed, (<-reports).State)
-	<-r.Done()
-	require.Equal(t, []string{"restart web-1", "stop", "remove"}, s.calls[len(s.calls)-3:])
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		r, reports := startOnce(t, s, once)
+		s.watch <- seen("web-1", "web", engine.StatusExited, 3)
+		time.Sleep(once.Services[0].Restart.Delay)
+		synctest.Wait()
+		require.Equal(t, "restart web-1", s.calls[len(s.calls)-1])
+		r.Kill(nil)
+		require.Equal(t, Killing, (<-reports).State)
+		<-s.stop
+		s.stopped <- engine.StopReport{}
+		require.Equal(t, Killed, (<-reports).State)
+		<-r.Done()
+		require.Equal(t, []string{"restart web-1", "stop", "remove"}, s.calls[len(s.calls)-3:])
+	})
 }

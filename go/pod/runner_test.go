@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -114,62 +115,72 @@ func seen(name, service string, status engine.Status, code int) engine.Observati
 }
 
 func TestRunnerFailsWithTheLastOutput(t *testing.T) {
-	s := newScripted()
-	_, reports := start(t, s, Rules{Kind: Service}, nil)
-	s.up <- nil
-	require.Equal(t, Running, (<-reports).State)
-	s.watch <- seen("web-1", "web", engine.StatusRunning, 0)
-	s.watch <- seen("web-1", "web", engine.StatusExited, 3)
-	<-s.stop
-	require.Empty(t, reports, "the terminal update waits for the stop")
-	s.stopped <- engine.StopReport{}
-	st := <-reports
-	require.Equal(t, Failed, st.State)
-	require.Equal(t, `Service web exited with code 3. Its last output: "two\nthree\nfour".`, st.Message)
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		_, reports := start(t, s, Rules{Kind: Service}, nil)
+		s.up <- nil
+		require.Equal(t, Running, (<-reports).State)
+		s.watch <- seen("web-1", "web", engine.StatusRunning, 0)
+		s.watch <- seen("web-1", "web", engine.StatusExited, 3)
+		<-s.stop
+		require.Empty(t, reports, "the terminal update waits for the stop")
+		s.stopped <- engine.StopReport{}
+		st := <-reports
+		require.Equal(t, Failed, st.State)
+		require.Equal(t, `Service web exited with code 3. Its last output: "two\nthree\nfour".`, st.Message)
+	})
 }
 
 func TestRunnerKillWhileStarting(t *testing.T) {
-	s := newScripted()
-	r, reports := start(t, s, Rules{Kind: Service}, nil)
-	<-s.began
-	r.Kill(new(time.Hour))
-	require.Equal(t, Killing, (<-reports).State)
-	d := <-s.stop
-	r.Kill(new(time.Second))
-	require.Eventually(t, func() bool { at, _ := d.Get(); return time.Until(at) < 2*time.Second }, time.Second, time.Millisecond)
-	s.stopped <- engine.StopReport{Overran: []string{"web"}}
-	st := <-reports
-	require.Equal(t, Killed, st.State)
-	require.Equal(t, ReasonKilledInLaunch, st.Reason)
-	require.Contains(t, st.Message, "Killed after the grace period: web.")
-	<-r.Done()
-	require.Equal(t, []string{"up", "up cancelled", "stop", "remove"}, s.calls)
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		r, reports := start(t, s, Rules{Kind: Service}, nil)
+		<-s.began
+		r.Kill(new(time.Hour))
+		require.Equal(t, Killing, (<-reports).State)
+		d := <-s.stop
+		r.Kill(new(time.Second))
+		synctest.Wait()
+		at, _ := d.Get()
+		require.Equal(t, time.Second, time.Until(at))
+		s.stopped <- engine.StopReport{Overran: []string{"web"}}
+		st := <-reports
+		require.Equal(t, Killed, st.State)
+		require.Equal(t, ReasonKilledInLaunch, st.Reason)
+		require.Contains(t, st.Message, "Killed after the grace period: web.")
+		<-r.Done()
+		require.Equal(t, []string{"up", "up cancelled", "stop", "remove"}, s.calls)
+	})
 }
 
 func TestRunnerKillWhilePreparing(t *testing.T) {
-	s := newScripted()
-	preparing := make(chan struct{})
-	r, reports := start(t, s, Rules{Kind: Service}, func(c *Config) {
-		c.Prepare = func(ctx context.Context) (Ready, error) {
-			close(preparing)
-			<-ctx.Done()
-			return Ready{}, ctx.Err()
-		}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		preparing := make(chan struct{})
+		r, reports := start(t, s, Rules{Kind: Service}, func(c *Config) {
+			c.Prepare = func(ctx context.Context) (Ready, error) {
+				close(preparing)
+				<-ctx.Done()
+				return Ready{}, ctx.Err()
+			}
+		})
+		<-preparing
+		r.Kill(nil)
+		require.Equal(t, Killing, (<-reports).State)
+		require.Equal(t, Killed, (<-reports).State)
+		<-r.Done()
+		require.Empty(t, s.calls, "nothing was created, so nothing is asked of the engine")
 	})
-	<-preparing
-	r.Kill(nil)
-	require.Equal(t, Killing, (<-reports).State)
-	require.Equal(t, Killed, (<-reports).State)
-	<-r.Done()
-	require.Empty(t, s.calls, "nothing was created, so nothing is asked of the engine")
 }
 
 func TestRunnerPrepareFails(t *testing.T) {
-	_, reports := start(t, newScripted(), Rules{}, func(c *Config) {
-		c.Prepare = func(context.Context) (Ready, error) { return Ready{}, invalid("no file") }
+	synctest.Test(t, func(t *testing.T) {
+		_, reports := start(t, newScripted(), Rules{}, func(c *Config) {
+			c.Prepare = func(context.Context) (Ready, error) { return Ready{}, invalid("no file") }
+		})
+		st := <-reports
+		require.Equal(t, Status{State: Failed, Reason: ReasonInvalid, Message: "No file."}, st)
 	})
-	st := <-reports
-	require.Equal(t, Status{State: Failed, Reason: ReasonInvalid, Message: "No file."}, st)
 }
 
 type invalid string
@@ -178,32 +189,36 @@ func (e invalid) Error() string { return string(e) }
 func (invalid) Reason() string  { return string(ReasonInvalid) }
 
 func TestRunnerLaunchTimeout(t *testing.T) {
-	s := newScripted()
-	_, reports := start(t, s, Rules{}, func(c *Config) { c.LaunchTimeout = 20 * time.Millisecond })
-	<-s.stop
-	s.stopped <- engine.StopReport{}
-	st := <-reports
-	require.Equal(t, Failed, st.State)
-	require.Contains(t, st.Message, "launch.timeout")
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		_, reports := start(t, s, Rules{}, func(c *Config) { c.LaunchTimeout = 20 * time.Millisecond })
+		<-s.stop
+		s.stopped <- engine.StopReport{}
+		st := <-reports
+		require.Equal(t, Failed, st.State)
+		require.Contains(t, st.Message, "launch.timeout")
+	})
 }
 
 func TestRunnerEngineLost(t *testing.T) {
-	s := newScripted()
-	r, reports := start(t, s, Rules{}, func(c *Config) { c.LostTimeout = 50 * time.Millisecond })
-	s.up <- nil
-	require.Equal(t, Running, (<-reports).State)
-	s.watch <- engine.Observation{Lost: errors.New("connection refused")}
-	s.watch <- engine.Observation{Full: true} // it is back: the timer is off
-	select {
-	case <-s.stop:
-		t.Fatal("the pod was given up although the engine came back")
-	case <-time.After(150 * time.Millisecond):
-	}
-	s.watch <- engine.Observation{Lost: errors.New("connection refused")}
-	<-s.stop
-	s.stopped <- engine.StopReport{}
-	require.Contains(t, (<-reports).Message, "engine.lost_timeout")
-	<-r.Done()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		r, reports := start(t, s, Rules{}, func(c *Config) { c.LostTimeout = 50 * time.Millisecond })
+		s.up <- nil
+		require.Equal(t, Running, (<-reports).State)
+		s.watch <- engine.Observation{Lost: errors.New("connection refused")}
+		s.watch <- engine.Observation{Full: true} // it is back: the timer is off
+		select {
+		case <-s.stop:
+			t.Fatal("the pod was given up although the engine came back")
+		case <-time.After(time.Minute):
+		}
+		s.watch <- engine.Observation{Lost: errors.New("connection refused")}
+		<-s.stop
+		s.stopped <- engine.StopReport{}
+		require.Contains(t, (<-reports).Message, "engine.lost_timeout")
+		<-r.Done()
+	})
 }
 
 func TestViewTellsWhatIsNewOnce(t *testing.T) {
@@ -218,20 +233,22 @@ func TestViewTellsWhatIsNewOnce(t *testing.T) {
 }
 
 func TestRunnerKnowsTheMembersWhenThePodIsUp(t *testing.T) {
-	s := newScripted()
-	spec := engine.PodSpec{Services: []engine.ContainerSpec{{Service: "web", Name: "web-1", Essential: true, Health: engine.HealthFile}}}
-	r, reports := start(t, s, Rules{Kind: Service}, func(c *Config) {
-		c.Prepare = func(context.Context) (Ready, error) { return Ready{Spec: spec, Engine: s, Logs: s}, nil }
+	synctest.Test(t, func(t *testing.T) {
+		s := newScripted()
+		spec := engine.PodSpec{Services: []engine.ContainerSpec{{Service: "web", Name: "web-1", Essential: true, Health: engine.HealthFile}}}
+		r, reports := start(t, s, Rules{Kind: Service}, func(c *Config) {
+			c.Prepare = func(context.Context) (Ready, error) { return Ready{Spec: spec, Engine: s, Logs: s}, nil }
+		})
+		s.up <- nil // Up's own hands are quicker than those of the watch
+		healthy := seen("web-1", "web", engine.StatusRunning, 0)
+		healthy.Containers[0].Health = engine.HealthHealthy
+		s.watch <- healthy
+		st := <-reports
+		require.Equal(t, Running, st.State)
+		require.NotNil(t, st.Healthy)
+		require.True(t, *st.Healthy)
+		r.Kill(nil)
+		<-s.stop
+		s.stopped <- engine.StopReport{}
 	})
-	s.up <- nil // Up's own hands are quicker than those of the watch
-	healthy := seen("web-1", "web", engine.StatusRunning, 0)
-	healthy.Containers[0].Health = engine.HealthHealthy
-	s.watch <- healthy
-	st := <-reports
-	require.Equal(t, Running, st.State)
-	require.NotNil(t, st.Healthy)
-	require.True(t, *st.Healthy)
-	r.Kill(nil)
-	<-s.stop
-	s.stopped <- engine.StopReport{}
 }
