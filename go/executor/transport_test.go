@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mesos/mesos-go/api/v1/lib/executor"
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/pod"
@@ -28,19 +29,43 @@ import (
 
 // These tests run on a real network: the connection is what they are about.
 
-// lifeOver runs a task to its end, with the environment that an agent at server gives.
+// failures takes the errors of subscriptions that failed, from the log.
+type failures chan error
+
+func (failures) Levels() []logrus.Level { return []logrus.Level{logrus.WarnLevel} }
+
+func (f failures) Fire(e *logrus.Entry) error {
+	if err, ok := e.Data[logrus.ErrorKey].(error); ok {
+		select {
+		case f <- err:
+		default:
+		}
+	}
+	return nil
+}
+
+// lifeOver runs a task to its end, with the environment that an agent at server gives. Its error is that of the first
+// subscription if that fails: it would be tried again for long.
 func lifeOver(t *testing.T, agent *testAgent, changes map[string]string) error {
 	t.Helper()
 	cfg, err := FromEnviron(agentEnvironment(changes))
 	require.NoError(t, err)
-	cfg.Checkpoint, cfg.RecoveryTimeout = true, 200*time.Millisecond // where it can't work, don't try for long
+	cfg.Checkpoint, cfg.RecoveryTimeout = true, time.Hour
 	launcher := newFakeLauncher()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	failed := make(failures, 1)
+	said := logrus.New()
+	said.SetOutput(io.Discard)
+	said.AddHook(failed)
 	result := make(chan error, 1)
-	go func() { result <- Run(ctx, cfg, launcher, quiet()) }()
+	go func() { result <- Run(ctx, cfg, launcher, said) }()
 	select {
 	case err := <-result:
+		return err
+	case err := <-failed:
+		cancel()
+		require.NoError(t, get(t, result, "the end of the executor"))
 		return err
 	case s := <-agent.subscriptions:
 		s.subscribed(t)
