@@ -85,7 +85,14 @@ func (t Tree) slices(ctx context.Context, fresh bool, l Limits, parts []Part) er
 			rest = append(rest, p)
 		}
 	}
-	return t.write(l, rest)
+	if has[MemoryLow] {
+		if err := t.reserve(ctx); denied(err) {
+			return unbound(t.Path, []Part{MemoryLow}, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return t.write(ctx, l, rest)
 }
 
 var errExists = errors.New("there is a unit of that name")

@@ -65,7 +65,7 @@ func (t Tree) Make(ctx context.Context, l Limits) error {
 		}
 		return err
 	}
-	return t.write(l, allParts)
+	return t.write(ctx, l, allParts)
 }
 
 // Set changes some limits of a tree that exists, all where no part is named. As Mesos it does not lower the memory limit: the
@@ -87,7 +87,7 @@ func (t Tree) Set(ctx context.Context, l Limits, parts ...Part) error {
 	if t.slice() {
 		return t.slices(ctx, false, l, parts)
 	}
-	return t.write(l, parts)
+	return t.write(ctx, l, parts)
 }
 
 // raises says whether a memory limit is more than the present one.
@@ -98,8 +98,12 @@ func (t Tree) raises(memory uint64) (bool, error) {
 
 // Remove removes the tree, and what the engine made below it, once no process is left there.
 func (t Tree) Remove(ctx context.Context) error {
-	if err := t.Host.Remove(ctx, t.Path); err != nil || !t.slice() {
+	if err := t.Host.Remove(ctx, t.Path); err != nil {
 		return err
+	}
+	_ = t.reserve(ctx) // the next one does
+	if !t.slice() {
+		return nil
 	}
 	return release(ctx, unitOf(t.Path))
 }
@@ -126,7 +130,7 @@ func (t Tree) settings(l Limits, parts []Part) []Setting {
 }
 
 // write writes control files, each whatever becomes of the others.
-func (t Tree) write(l Limits, parts []Part) error {
+func (t Tree) write(ctx context.Context, l Limits, parts []Part) error {
 	if len(parts) == 0 {
 		return nil
 	}
@@ -134,6 +138,9 @@ func (t Tree) write(l Limits, parts []Part) error {
 	var errs []error
 	for _, s := range t.settings(l, parts) {
 		err := t.Host.Write(s.Controller, t.Path, s.File, s.Value)
+		if err == nil && s.Part == MemoryLow {
+			err = t.reserve(ctx)
+		}
 		switch {
 		case err == nil, s.Lifts && (without(err) || denied(err)):
 		case denied(err):

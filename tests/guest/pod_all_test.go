@@ -55,8 +55,10 @@ func wholePod(t *testing.T, driver string) {
 		require.Equal(t, "private", c.CgroupnsMode, "%s: Docker's default on v2", service)
 	}
 
-	limits := map[string]string{"memory.max": "268435456", "cpu.weight": "50", "cpu.max": "50000 100000"}
+	limits := map[string]string{"memory.max": "268435456", "memory.low": "268435456", "cpu.weight": "50", "cpu.max": "50000 100000"}
 	require.Equal(t, limits, readFiles(t, parent, limits))
+	sum := map[string]string{"memory.low": "268435456"} // without which the pod would be sure of nothing
+	require.Equal(t, sum, readFiles(t, path.Dir(parent), sum))
 	redis := map[string]string{"memory.max": "67108864", "pids.max": "50"}
 	require.Equal(t, redis, readFiles(t, cgroupOf(t, pod["redis"].Pid), redis))
 	if driver == cgroup.DriverSystemd {

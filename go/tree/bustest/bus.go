@@ -199,8 +199,13 @@ func (b *Bus) answer(c *client, m *dbus.Message) {
 		return
 	}
 	b.mu.Lock()
-	if b.units[call.Unit] = method != "StopUnit"; !b.units[call.Unit] {
+	if method == "StopUnit" {
 		delete(b.units, call.Unit)
+	} else {
+		b.units[call.Unit] = true
+		if at := strings.LastIndex(call.Unit, "-"); at > 0 { // the slice that it is in comes with it
+			b.units[call.Unit[:at]+".slice"] = true
+		}
 	}
 	b.mu.Unlock()
 	if as.OnStart != nil && method != "StopUnit" {

@@ -25,6 +25,10 @@ func ownTree(h *cgroup.Host) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	reserved, err := reservations(ctx, h)
+	if err != nil {
+		return "", err
+	}
 	owned, err := tree.Owned(h)
 	err = errors.Join(err, h.EnforceHierarchy(t.Path), h.CheckHierarchy(t.Path), h.CheckParent(cgroup.DriverCgroupfs, t.Parent),
 		t.Set(ctx, tree.Limits{Memory: 32 * mb, Pids: 200}), t.Set(ctx, tree.Limits{Memory: 96 * mb}, tree.Memory))
@@ -40,8 +44,31 @@ func ownTree(h *cgroup.Host) (string, error) {
 	err = errors.Join(t.Remove(ctx), expect(map[string]bool{
 		"limits": made.Memory.Limit == 64*mb && made.CPU.Limit == 0.5 && made.Pids.Limit == 100,
 		"memory is raised and not lowered, the rest is set": changed.Memory.Limit == 96*mb && changed.CPU.Limit == 0 && changed.Pids.Limit == 200,
+		"what has all trees is sure of as much as they are": reserved,
 		"it says whose it is":                               len(owned) == 1 && owned[0].Owner == owner,
 	}))
 	there, eerr := h.Exists(t.Path)
 	return detail, errors.Join(err, eerr, expect(map[string]bool{"it is gone": !there}), h.Remove(ctx, tree.Root))
+}
+
+// reservations adds a second tree to the first, and removes it. On v2 what has both has the sum of what they are sure of, without
+// which they are sure of nothing.
+func reservations(ctx context.Context, h *cgroup.Host) (right bool, err error) {
+	if h.Version() != cgroup.V2 {
+		return true, nil
+	}
+	second, err := tree.New(h, cgroup.DriverCgroupfs, "c-2")
+	if err != nil {
+		return false, err
+	}
+	low := func() uint64 {
+		n, rerr := h.ReadUint("memory", tree.Root, "memory.low")
+		err = errors.Join(err, rerr)
+		return n
+	}
+	one := low()
+	err = errors.Join(err, second.Make(ctx, tree.Limits{MemoryLow: 40 * mb}))
+	both := low()
+	err = errors.Join(err, second.Remove(ctx))
+	return one == 48*mb && both == 88*mb && low() == 48*mb, err
 }
