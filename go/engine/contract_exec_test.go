@@ -55,6 +55,20 @@ func (w *world) executing() string {
 	return w.start(w.spec("web", "sleep", "100"))
 }
 
+// untilFlag is a command of a shell that lasts until a flag is set.
+func untilFlag(flag string) string { return "until test -e /" + flag + "; do sleep 0.02; done" }
+
+// flag sets a flag in a running container. The fake's scripts go by time.
+func (w *world) flag(id, name string) {
+	w.Helper()
+	run := w.exec(id, engine.ExecSpec{Command: []string{"sh", "-c", ": > /" + name}})
+	_, err := io.ReadAll(run)
+	require.NoError(w, err)
+	code, err := run.Wait(w.Context())
+	require.NoError(w, err)
+	require.Zero(w, code)
+}
+
 // execContract is what every gateway does with commands.
 var execContract = []struct {
 	name string

@@ -6,13 +6,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -27,10 +27,11 @@ import (
 	"github.com/dce-go/dce/go/engine"
 	"github.com/dce-go/dce/go/engine/enginetest"
 	"github.com/dce-go/dce/go/labels"
+	"github.com/dce-go/dce/tests/harness"
 )
 
 // soon bounds what an engine does at once, on a slow machine.
-const soon = 20 * time.Second
+const soon = time.Minute
 
 // The images of one run of the tests, which may share its engine with another.
 var (
@@ -266,18 +267,20 @@ var contract = []struct {
 		require.Equal(w, "web", (<-events).Labels[labels.Service])
 	}},
 	{"health", func(w *world) {
-		w.script("web", enginetest.Script{Health: []enginetest.HealthChange{
-			{After: 50 * time.Millisecond, To: engine.HealthHealthy},
-			{After: 150 * time.Millisecond, To: engine.HealthUnhealthy},
+		w.script("web", enginetest.Script{Exec: shell, Health: []enginetest.HealthChange{
+			{After: time.Second, To: engine.HealthHealthy},
+			{After: 2 * time.Second, To: engine.HealthUnhealthy},
 		}})
 		events, _ := w.Events(w.Context(), w.label())
-		spec := w.spec("web", "sh", "-c", "sleep 2; true > /sick; sleep 100")
-		spec.Config.Healthcheck = &container.HealthConfig{
-			Test: []string{"CMD-SHELL", "! test -e /sick"}, Interval: 200 * time.Millisecond, Retries: 1,
+		spec := w.spec("web", "sleep", "100")
+		spec.Config.Healthcheck = &container.HealthConfig{ // the first check lasts until the container is well
+			Test: []string{"CMD-SHELL", "test -e /sick && exit 1; " + untilFlag("well")}, Interval: 200 * time.Millisecond, Retries: 1,
 		}
 		id := w.start(spec)
 		require.Equal(w, engine.HealthStarting, w.listed(id).Health)
+		w.flag(id, "well")
 		require.Equal(w, engine.HealthHealthy, w.await(events, "health_status").Health)
+		w.flag(id, "sick")
 		require.Equal(w, engine.HealthUnhealthy, w.await(events, "health_status").Health)
 		require.Equal(w, engine.HealthUnhealthy, w.listed(id).Health)
 	}},
@@ -352,21 +355,34 @@ var contract = []struct {
 	}},
 	{"logs", func(w *world) {
 		w.script("web", enginetest.Script{
-			Exits: true, After: time.Second / 2,
+			Exits: true, After: time.Second, Exec: shell,
 			Output: []engine.LogEntry{{Data: []byte("out\n")}, {Data: []byte("err\n"), Stderr: true}},
 		})
-		id := w.start(w.spec("web", "sh", "-c", "echo out; sleep 0.2; echo err >&2; sleep 1.5"))
+		id := w.start(w.spec("web", "sh", "-c", "echo out; "+untilFlag("out")+"; echo err >&2; "+untilFlag("err")))
 		var got []string
 		var times []time.Time
+		came := make(chan struct{}, 10)
 		collect := func(e engine.LogEntry) error {
 			got = append(got, fmt.Sprintf("%v %s", e.Stderr, e.Data))
 			times = append(times, e.Time)
+			came <- struct{}{}
 			return nil
 		}
-		require.NoError(w, w.Logs(w.Context(), id, time.Time{}, collect))
+		ended := make(chan error, 1)
+		go func() { ended <- w.Logs(w.Context(), id, time.Time{}, collect) }()
+		<-came
+		w.flag(id, "out")
+		<-came
+		select {
+		case err := <-ended:
+			require.Fail(w, "the call lasts until the end", "%v", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+		w.flag(id, "err")
+		require.NoError(w, <-ended)
 		require.Equal(w, []string{"false out\n", "true err\n"}, got)
 		require.WithinDuration(w, time.Now(), times[0], soon)
-		require.Eventually(w, func() bool { return w.listed(id).Status == engine.StatusExited }, time.Second, 10*time.Millisecond, "the call lasts until the end")
+		require.Eventually(w, func() bool { return w.listed(id).Status == engine.StatusExited }, soon, 10*time.Millisecond)
 
 		got = nil
 		require.NoError(w, w.Logs(w.Context(), id, times[1], collect))
@@ -436,13 +452,10 @@ var contract = []struct {
 		require.True(w, errdefs.IsInvalidArgument(err), "%v", err)
 	}},
 	{"published ports", func(w *world) {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(w, err)
-		port := free.Addr().(*net.TCPAddr).Port
-		require.NoError(w, free.Close())
+		port := harness.FreePort(w)
 		spec := w.spec("web", "sleep", "100")
 		spec.Config.ExposedPorts = nat.PortSet{"80/tcp": {}, "81/tcp": {}}
-		spec.Host = &container.HostConfig{PortBindings: nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}}
+		spec.Host = &container.HostConfig{PortBindings: nat.PortMap{"80/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.FormatUint(port, 10)}}}}
 		id := w.create(spec)
 		require.Empty(w, w.listed(id).Ports)
 		require.NoError(w, w.Start(w.Context(), id))
@@ -453,8 +466,11 @@ var contract = []struct {
 func TestContractOfTheFake(t *testing.T) {
 	for _, c := range slices.Concat(contract, execContract) {
 		t.Run(c.name, func(t *testing.T) {
-			fake := enginetest.New()
-			c.test(newWorld(t, fake, fake.Script))
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Millisecond) // fake time begins with a whole second
+				fake := enginetest.New()
+				c.test(newWorld(t, fake, fake.Script))
+			})
 		})
 	}
 }

@@ -2,17 +2,22 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/client"
 	"github.com/stretchr/testify/require"
 )
 
@@ -219,5 +224,52 @@ func TestWhatIsRepeated(t *testing.T) {
 		require.Equal(t, want[0], repeatable(Call{Method: method}, errdefs.ErrUnavailable), method)
 		require.Equal(t, want[1], repeatable(Call{Method: method}, unreached), method)
 		require.False(t, repeatable(Call{Method: method}, errdefs.ErrConflict), method)
+	}
+}
+
+// progressing is an engine whose answer to a pull is a line now and then.
+type progressing []time.Duration // the pauses before each line
+
+func (p progressing) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, line := io.Pipe()
+	context.AfterFunc(r.Context(), func() { _ = line.CloseWithError(r.Context().Err()) })
+	go func() {
+		for _, pause := range p {
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+				return
+			}
+			_, _ = io.WriteString(line, `{"status":"Downloading"}`+"\n")
+		}
+		_ = line.Close()
+	}()
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+}
+
+func TestOnlyAPullThatIsSilentIsStalled(t *testing.T) {
+	for name, c := range map[string]struct {
+		pauses  progressing
+		stalled bool
+	}{
+		"it goes on":       {slices.Repeat(progressing{2 * time.Second}, 10), false},
+		"it falls silent":  {progressing{2 * time.Second, 2 * time.Second, 4 * time.Second}, true},
+		"it never answers": {progressing{time.Hour}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cli, err := client.NewClientWithOpts(client.WithHost("tcp://engine:1"), client.WithHTTPClient(&http.Client{Transport: c.pauses}), client.WithVersion("1.51"))
+				require.NoError(t, err)
+				begun := time.Now()
+				err = (&dockerAPI{cli: cli, configDir: t.TempDir(), pullIdle: 3 * time.Second}).Pull(t.Context(), "r.example/slow:1", "")
+				if !c.stalled {
+					require.NoError(t, err)
+					require.Equal(t, 20*time.Second, time.Since(begun))
+					return
+				}
+				require.True(t, errdefs.IsUnavailable(err), "%v", err)
+				require.ErrorContains(t, err, "the pull stalled, nothing came for 3s")
+			})
+		})
 	}
 }
