@@ -52,7 +52,8 @@ func List(ctx context.Context, e Engine) ([]Pod, error) {
 	return group(containers), nil
 }
 
-// Measure fills in what pods use, as far as their cgroups are on this host.
+// Measure fills in what pods use, as far as their cgroups are on this host. What can't be read of one is in the error, and keeps
+// nothing back of another.
 func Measure(host *cgroup.Host, pods []Pod) error {
 	if len(pods) == 0 {
 		return nil
@@ -61,12 +62,11 @@ func Measure(host *cgroup.Host, pods []Pod) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for i := range pods {
-		if err := pods[i].measure(host, where); err != nil {
-			return err
-		}
+		errs = append(errs, pods[i].measure(host, where))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // group sorts containers by pod. What does not bear our labels whole belongs to none.

@@ -83,10 +83,13 @@ func TestErrors(t *testing.T) {
 	_, err := List(t.Context(), fixed{err: gone})
 	require.ErrorIs(t, err, gone)
 
-	h := host(t, map[string]string{"/sys/fs/cgroup/dce/c/pids.current": "1", "/sys/fs/cgroup/dce/c/pids.max": "max", "/sys/fs/cgroup/dce/c/id/pids.current": "garbage", "/sys/fs/cgroup/dce/c/id/cgroup.procs": ""})
-	pods, err := List(t.Context(), fixed{containers: []engine.Container{container("web", "web", labels.RoleService, "id", engine.StatusRunning)}})
+	h := host(t, map[string]string{"/sys/fs/cgroup/dce/c/pids.current": "1", "/sys/fs/cgroup/dce/c/pids.max": "max", "/sys/fs/cgroup/dce/c/id/pids.current": "garbage", "/sys/fs/cgroup/dce/c/id/cgroup.procs": "",
+		"/sys/fs/cgroup/dce/d/pids.current": "7", "/sys/fs/cgroup/dce/d/pids.max": "max", "/sys/fs/cgroup/dce/d/whole/cgroup.procs": ""})
+	pods, err := List(t.Context(), fixed{containers: []engine.Container{container("web", "web", labels.RoleService, "id", engine.StatusRunning),
+		container("x-next", "web", labels.RoleService, "whole", engine.StatusRunning)}})
 	require.NoError(t, err)
 	var bad *cgroup.ValueError
 	require.ErrorAs(t, Measure(h, pods), &bad)
 	require.Equal(t, "web", pods[0].Services[0].Name, "what is known stays")
+	require.EqualValues(t, 7, pods[1].Usage.Pids.Now, "and the next one is read")
 }

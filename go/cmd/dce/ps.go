@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,11 @@ import (
 )
 
 const psHelp = `List the pods of this host, with their services and what each uses: CPU time,
-memory without the page cache, and processes. The line of a pod sums up all below
-its cgroup, the executor too where it lives there.
+how long it was throttled, memory without the page cache, that, processes, what
+it read from and wrote to block devices. The line of a pod sums up all below its
+cgroup, the executor too where it lives there, except that it is throttled by its
+own limit only; it also has what passed the network that its services share,
+received and sent.
 
 A pod is listed as long as the engine has a container of it, in any state.`
 
@@ -55,7 +59,7 @@ func ps(ctx context.Context, out, errs io.Writer, asJSON bool) error {
 		err = inventory.Measure(host, pods)
 	}
 	if err != nil { // the list is good without
-		_, _ = fmt.Fprintln(errs, "dce: not all that pods use can be read here:", err)
+		_, _ = fmt.Fprintln(errs, "dce: not all that pods use can be read here:", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	if !asJSON {
 		return psTable(out, pods, time.Now())

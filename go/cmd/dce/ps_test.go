@@ -24,8 +24,9 @@ func TestPsTable(t *testing.T) {
 	out.Reset()
 	require.NoError(t, psTable(&out, []inventory.Pod{{
 		ID: "dce-shop-0123456789", Identity: labels.Identity{Task: "shop"},
-		Usage: &cgroup.Usage{CPU: &cgroup.CPUUsage{Time: 1234 * time.Millisecond}, Memory: &cgroup.MemoryUsage{Usage: 30 << 20, Cache: 10 << 20, Limit: 64 << 20},
-			Pids: &cgroup.PidsUsage{Now: 7, Limit: cgroup.NoLimit}},
+		Usage: &cgroup.Usage{CPU: &cgroup.CPUUsage{Time: 1234 * time.Millisecond, ThrottledTime: 50 * time.Millisecond}, Memory: &cgroup.MemoryUsage{Usage: 30 << 20, Cache: 10 << 20, Limit: 64 << 20},
+			Pids: &cgroup.PidsUsage{Now: 7, Limit: cgroup.NoLimit}, IO: &cgroup.IOUsage{ReadBytes: 1 << 20, WriteBytes: 512}},
+		Network: &cgroup.NetworkUsage{ReceivedBytes: 2048, SentBytes: 1},
 		Services: []inventory.Service{
 			{Name: "web", Container: strings.Repeat("0123456789", 6), Status: engine.StatusRunning, Health: engine.HealthHealthy, Created: now.Add(-3 * time.Minute)},
 			{Name: "job", Container: "short", Status: engine.StatusExited, ExitCode: 3, Created: now.Add(-2 * time.Minute)},
@@ -33,10 +34,10 @@ func TestPsTable(t *testing.T) {
 	}}, now))
 	lines := strings.Split(out.String(), "\n")
 	for i, want := range []string{
-		"TASK / SERVICE STATE AGE CPU TIME MEMORY CACHE PIDS POD / CONTAINER",
-		"shop 1/2 running 3 minutes 1.23s 20MiB of 64MiB 10MiB 7 dce-shop-0123456789",
-		"web running (healthy) 3 minutes - - - - 012345678901",
-		"job exited (3) 2 minutes - - - - short",
+		"TASK / SERVICE STATE AGE CPU TIME THROTTLED MEMORY CACHE PIDS BLOCK IO NETWORK POD / CONTAINER",
+		"shop 1/2 running 3 minutes 1.23s 50ms 20MiB of 64MiB 10MiB 7 1MiB / 512B 2KiB / 1B dce-shop-0123456789",
+		"web running (healthy) 3 minutes - - - - - - 012345678901",
+		"job exited (3) 2 minutes - - - - - - short",
 	} {
 		require.Equal(t, want, strings.Join(strings.Fields(lines[i]), " "))
 	}

@@ -22,7 +22,7 @@ func psTable(out io.Writer, pods []inventory.Pod, now time.Time) error {
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")) } // Flush has the error
-	row("TASK / SERVICE", "STATE", "AGE", "CPU TIME", "MEMORY", "CACHE", "PIDS", "POD / CONTAINER")
+	row("TASK / SERVICE", "STATE", "AGE", "CPU TIME", "THROTTLED", "MEMORY", "CACHE", "PIDS", "BLOCK IO", "NETWORK", "POD / CONTAINER")
 	for _, p := range pods {
 		running := 0
 		oldest := now
@@ -35,10 +35,10 @@ func psTable(out io.Writer, pods []inventory.Pod, now time.Time) error {
 			}
 		}
 		cells := append([]string{p.Identity.Task, fmt.Sprintf("%d/%d running", running, len(p.Services)), age(now.Sub(oldest))}, used(p.Usage)...)
-		row(append(cells, p.ID)...)
+		row(append(cells, passed(p.Network), p.ID)...)
 		for _, s := range p.Services {
 			cells := append([]string{"  " + s.Name, state(s), age(now.Sub(s.Created))}, used(s.Usage)...)
-			row(append(cells, s.Container[:min(12, len(s.Container))])...)
+			row(append(cells, "", s.Container[:min(12, len(s.Container))])...)
 		}
 	}
 	return t.Flush()
@@ -57,23 +57,36 @@ func state(s inventory.Service) string {
 
 func age(d time.Duration) string { return strings.ToLower(units.HumanDuration(max(d, 0))) }
 
-// used has the four cells of what something uses; "-" is not known.
+// used has the six cells of what something uses; "-" is not known.
 func used(u *cgroup.Usage) []string {
-	cells := []string{"-", "-", "-", "-"}
+	cells := []string{"-", "-", "-", "-", "-", "-"}
 	if u == nil {
 		return cells
 	}
-	if u.CPU != nil {
-		cells[0] = u.CPU.Time.Round(10 * time.Millisecond).String()
+	if c := u.CPU; c != nil {
+		cells[0], cells[1] = c.Time.Round(10*time.Millisecond).String(), c.ThrottledTime.Round(10*time.Millisecond).String()
 	}
 	if m := u.Memory; m != nil {
-		cells[1], cells[2] = limited(units.BytesSize(float64(m.WithoutCache())), units.BytesSize(float64(m.Limit)), m.Limit), units.BytesSize(float64(m.Cache))
+		cells[2], cells[3] = limited(bytesOf(m.WithoutCache()), bytesOf(m.Limit), m.Limit), bytesOf(m.Cache)
 	}
 	if p := u.Pids; p != nil {
-		cells[3] = limited(fmt.Sprint(p.Now), fmt.Sprint(p.Limit), p.Limit)
+		cells[4] = limited(fmt.Sprint(p.Now), fmt.Sprint(p.Limit), p.Limit)
+	}
+	if io := u.IO; io != nil {
+		cells[5] = bytesOf(io.ReadBytes) + " / " + bytesOf(io.WriteBytes)
 	}
 	return cells
 }
+
+// passed is what a pod received and sent; "-" is not known.
+func passed(n *cgroup.NetworkUsage) string {
+	if n == nil {
+		return "-"
+	}
+	return bytesOf(n.ReceivedBytes) + " / " + bytesOf(n.SentBytes)
+}
+
+func bytesOf(n uint64) string { return units.BytesSize(float64(n)) }
 
 func limited(now, most string, limit uint64) string {
 	if limit == cgroup.NoLimit {
