@@ -4,12 +4,11 @@
 namespace dce {
 namespace {
 
-// It runs on the agent's own actor, under the mutex of all hooks (src/hook/manager.cpp), and touches memory only.
+// Runs on the agent's own actor (Slave::removeExecutor), under the mutex of all hooks (src/hook/manager.cpp): memory only.
 class CleanupHook final : public mesos::Hook {
  public:
   explicit CleanupHook(std::shared_ptr<Session> session) : session_(std::move(session)) {}
 
-  // Called by Slave::removeExecutor.
   Try<Nothing> slaveRemoveExecutorHook(const mesos::FrameworkInfo& framework,
                                        const mesos::ExecutorInfo& executor) override {
     session_->removed(framework.id().value(), executor.executor_id().value());

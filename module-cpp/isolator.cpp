@@ -82,7 +82,11 @@ class PodIsolator final : public mesos::slave::Isolator {
 
   Future<Nothing> recover(const DCE_MESOS_LIST<mesos::slave::ContainerState>& states,
                           const hashset<ContainerID>& orphans) override {
-    return tell(session_, "recover", {{"states", all(states)}, {"orphans", all(orphans)}});
+    auto known = states;
+    for (auto& state : known) {
+      state.mutable_executor_info()->clear_resources();  // as in about
+    }
+    return tell(session_, "recover", {{"states", all(known)}, {"orphans", all(orphans)}});
   }
 
   Future<Option<ContainerLaunchInfo>> prepare(const ContainerID& id, const ContainerConfig& config) override {
@@ -123,8 +127,7 @@ class PodIsolator final : public mesos::slave::Isolator {
   }
 
   Future<Nothing> cleanup(const ContainerID& id) override {
-    const auto session = session_;
-    return session->call("attribute", about(id), kShortTimeout).then([session, id](const Reply& reply) {
+    return session_->call("attribute", about(id), kShortTimeout).then([session = session_, id](const Reply& reply) {
       const auto ended = parsed<mesos::ExecutorInfo>(reply);  // none where there is nothing to say
       if (ended.isSome()) {
         session->attribute(ended.get());

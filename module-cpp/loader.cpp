@@ -84,12 +84,10 @@ Try<std::shared_ptr<Core>> load(const std::string& path, const std::string& conf
   dce_core core = 0;
   char* said = nullptr;
   const int32_t status = functions.open(config.data(), config.size(), &core, &said);
-  const std::string sentence = said == nullptr ? "status " + std::to_string(status) : said;
+  const std::string why = said != nullptr ? said : "The core " + path + " does not open" + hint;
   functions.free(said);
-  if (status != DCE_OK) {
-    return Error(sentence);
-  }
-  return std::shared_ptr<Core>(new LoadedCore(functions, core));
+  return status == DCE_OK ? std::shared_ptr<Core>(new LoadedCore(functions, core))
+                          : Try<std::shared_ptr<Core>>(Error(why));
 }
 
 }  // namespace dce

@@ -114,7 +114,7 @@ Try<std::shared_ptr<Core>> onThread(const Core::Opener& opener, std::chrono::mil
   std::thread(&State::run, state, opener).detach();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (opened.wait_for(patience) != std::future_status::ready) {
-    return Error("The core did not open within " + std::to_string(patience.count()) + " ms");
+    return Error("The core did not open within " + std::to_string(patience.count()) + " ms; start the agent again");
   }
   const Try<Nothing> result = opened.get();
   return result.isError() ? Try<std::shared_ptr<Core>>(Error(result.error())) : worker;

@@ -6,6 +6,7 @@
  *   stub:hang-open     dce_core_open takes 3 s
  *   stub:hang-submit   dce_core_submit never returns before close
  *   stub:fail-open     dce_core_open fails
+ *   stub:panic-open    dce_core_open fails without a sentence
  *   stub:busy          nothing is accepted
  *   stub:refuse, stub:unavailable, stub:panic    operations end with that status
  *   stub:garbage       operations end well, with something that is no JSON
@@ -223,6 +224,8 @@ int32_t dce_core_open(dce_chars* config, size_t len, dce_core* core, char** erro
   } else if (strlen(copy) != len || strcmp(host, "\"stub:fail-open\"") == 0) {
     *error = strdup("The stub does not open");
     status = DCE_FAILED;
+  } else if (strcmp(host, "\"stub:panic-open\"") == 0) {
+    status = DCE_PANIC;
   } else {
     status = check(copy, error);
   }

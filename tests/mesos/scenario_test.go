@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +98,25 @@ func TestTheAgentIsKilled(t *testing.T) {
 		h.kill(p.task)
 		h.await(p.task, mesos.TASK_KILLED)
 		t.Logf("nothing left %v after the kill", h.clean(begun))
+	})
+}
+
+// The agent is told to leave, by its own signal, which the Go runtime in its process must leave to it: it shuts the executor down
+// and ends well.
+func TestTheAgentShutsDown(t *testing.T) {
+	both(t, func(t *testing.T, h *host) {
+		p := h.running("app", longLived)
+		begun := time.Now()
+		require.NoError(t, h.agent.cmd.Process.Signal(syscall.SIGUSR1))
+		select {
+		case <-h.agent.done:
+		case <-time.After(patience):
+			require.FailNow(t, "the agent does not end", "not within %v", patience)
+		}
+		took := time.Since(begun)
+		require.True(t, h.agent.cmd.ProcessState.Success(), "%s", h.agent.cmd.ProcessState)
+		status := h.over(p.task)
+		t.Logf("%s, %s: the agent ended after %v, nothing left after %v", status.GetState(), status.GetReason(), took, h.clean(begun))
 	})
 }
 

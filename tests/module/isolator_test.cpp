@@ -175,6 +175,7 @@ TEST_F(IsolatorTest, RecoverTellsWhatLives) {
   state.set_pid(42);
   state.mutable_executor_info()->mutable_framework_id()->set_value("F");
   state.mutable_executor_info()->mutable_executor_id()->set_value("E");
+  *state.mutable_executor_info()->mutable_resources() = {resource("cpus", std::numeric_limits<double>::infinity())};
   EXPECT_EQ("ready", outcome(isolator->recover({state}, {id("o")})));
 }
 

@@ -111,6 +111,8 @@ TEST(Loader, RefusesATruncatedCore) {
 TEST(Loader, PassesOnWhyACoreDidNotOpen) {
   EXPECT_EQ("The stub does not open", refusal(DCE_STUB, R"({"docker_host":"stub:fail-open"})"));
   EXPECT_EQ("The parameter \"dockerhost\" is unknown", refusal(DCE_STUB, R"({"dockerhost":""})"));
+  EXPECT_THAT(refusal(DCE_STUB, R"({"docker_host":"stub:panic-open"})"),
+              AllOf(HasSubstr(DCE_STUB), HasSubstr("does not open"), HasSubstr("'core'")));
 }
 
 }  // namespace
