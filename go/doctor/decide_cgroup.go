@@ -178,10 +178,12 @@ func swapAccounting(f Facts) Finding {
 	switch a := f.agent(); {
 	case c.SwapLimit:
 		return ok("on (%s)", c.SwapFile)
-	case a != nil && a.Flags["cgroups_limit_swap"] == "true":
+	case a != nil && a.Flags["cgroups_limit_swap"] == "true" && c.SwapFile != "":
 		return fail(fix+", or take --cgroups_limit_swap from the agent", "off (there is no %s), and the agent has --cgroups_limit_swap", c.SwapFile)
 	case f.Kernel.Value.SwapKB == 0:
-		return ok("off, and the host has no swap")
+		return ok("not needed: the host has no swap")
+	case c.SwapFile == "":
+		return unknown("look again when a container runs", "not known, because no cgroup has the memory controller yet, and the root does not tell")
 	}
 	return warn(fix+", or swapoff -a", "off (there is no %s), and the host has %d MB of swap: a pod beyond its limit swaps instead of being stopped", c.SwapFile, f.Kernel.Value.SwapKB>>10)
 }

@@ -203,6 +203,7 @@ var wrongs = []wrong{
 		f.Cgroups.Value.SwapLimit = false
 		f.Agents.Value[0].Flags["cgroups_limit_swap"] = "true"
 	}, Fail, "--cgroups_limit_swap|swapaccount=1"},
+	{"swap-accounting", func(f *Facts) { f.Cgroups.Value.SwapLimit, f.Cgroups.Value.SwapFile = false, "" }, Unknown, "no cgroup has the memory controller yet|when a container runs"},
 	{"swap-accounting", func(f *Facts) { f.Kernel.Err = errMissing }, Unknown, "/nowhere"},
 
 	{"kernel", func(f *Facts) { f.Kernel.Value.Release = "2.6.32-754.el6" }, Fail, "2.6.32|3.10|upgrade"},

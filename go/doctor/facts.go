@@ -83,7 +83,7 @@ type Cgroups struct {
 	RootErr   error            // of the check of the root's use_hierarchy
 	AgentErr  error            // likewise of Agent's; fs.ErrNotExist where it is not there yet
 	SwapLimit bool             // a limit of memory can bind swap too
-	SwapFile  string           // which file says so
+	SwapFile  string           // which file says so; "" where none can
 }
 
 // Kernel is what the running one says of itself.

@@ -47,7 +47,8 @@ func readCgroups(o Options) (Cgroups, error) {
 	return out, err
 }
 
-// swapLimit says whether the kernel accounts for swap, and by which file. On v2 the root has none, so a child is asked.
+// swapLimit says whether the kernel accounts for swap, and by which file. On v2 the root has none, so a child is asked; "" where none
+// can tell.
 func swapLimit(host *cgroup.Host) (limits bool, file string, err error) {
 	where, file := "/", "memory.memsw.limit_in_bytes"
 	hi, err := host.Hierarchy("memory")
@@ -65,6 +66,9 @@ func swapLimit(host *cgroup.Host) (limits bool, file string, err error) {
 				where = path.Join("/", c)
 				break
 			}
+		}
+		if where == "/" {
+			return false, "", nil
 		}
 	}
 	_, err = host.Read("memory", where, file)

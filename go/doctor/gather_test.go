@@ -89,6 +89,12 @@ func TestCgroupsV2(t *testing.T) {
 	c, err = readCgroups(Options{CgroupsRoot: "/mesos", Cgroups: host})
 	require.NoError(t, err)
 	require.False(t, c.SwapLimit)
+	require.NotEmpty(t, c.SwapFile)
+	require.NoError(t, os.RemoveAll(filepath.Dir(c.SwapFile)))
+	c, err = readCgroups(Options{CgroupsRoot: "/mesos", Cgroups: host})
+	require.NoError(t, err)
+	require.False(t, c.SwapLimit)
+	require.Empty(t, c.SwapFile, "nobody can tell")
 }
 
 func TestCgroupsHybrid(t *testing.T) {
