@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -283,38 +282,6 @@ func TestOurCommand(t *testing.T) {
 	}
 }
 
-func TestEachOperationEndsOnce(t *testing.T) {
-	s := newStage(t)
-	s.isolated()
-	release := s.fake.Hang(engine.MethodList)
-	late, lateTimes := s.start("cleanup", `{"container":"c1"}`, 50*time.Millisecond)
-	open, openTimes := s.start("cleanup", `{"container":"c2"}`, 0)
-	require.Equal(t, Timeout, s.wait("the late one", late).status)
-	require.Equal(t, OK, s.Close())
-	require.Equal(t, Closed, s.wait("the open one", open).status)
-	require.Equal(t, Closed, s.Close())
-	release()
-	<-s.crew.gone()
-	require.EqualValues(t, 1, lateTimes.Load())
-	require.EqualValues(t, 1, openTimes.Load())
-	require.Equal(t, Closed, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called after the close") }))
-}
-
-func TestTooManyOperationsAreRefused(t *testing.T) {
-	s := newStage(t)
-	defer s.fake.Hang(engine.MethodList)()
-	var took []time.Duration
-	for i := range maxCalls {
-		begun := time.Now()
-		require.Equal(t, OK, s.Submit("cleanup", fmt.Appendf(nil, `{"container":"c%d"}`, i), 0, func(Status, []byte) {}))
-		took = append(took, time.Since(begun))
-	}
-	require.Equal(t, Busy, s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called without being accepted") }))
-	slices.Sort(took)
-	require.Less(t, took[maxCalls*9/10], time.Millisecond, "submit returns at once, but for what else this machine has to do")
-	require.Equal(t, OK, s.Close())
-}
-
 // A panic at any point is counted, ends what it is in as Panic, and stops nothing else.
 func TestPanicsStayWhereTheyAre(t *testing.T) {
 	points := []string{"work", "sweep", "search", "look", "journal", "probe"}
@@ -371,19 +338,6 @@ func TestARecoveryThatFails(t *testing.T) {
 	s.compared()
 	require.False(t, s.ledger.owes("lives"), "what has a process lives")
 	s.eventually("the orphan goes", func() bool { return s.left() == 1 })
-}
-
-func TestPanicWithinSubmitIsTheCallers(t *testing.T) {
-	s := newStage(t)
-	f := func(at string) {
-		if at == "submit" {
-			panic("injected")
-		}
-	}
-	s.inject.Store(&f)
-	require.Panics(t, func() {
-		s.Submit("metrics", []byte("{}"), 0, func(Status, []byte) { t.Error("called without being accepted") })
-	})
 }
 
 func TestJournalSurvivesAndIsNotTrusted(t *testing.T) {
