@@ -38,32 +38,43 @@ func (h *Host) Network(pid int) ([]NetworkUsage, error) {
 	return parseNetDev(file, string(text))
 }
 
-// Interfaces is what passed, all together, the interfaces of the network namespace that the processes of a cgroup are in. It is not
-// known where it has none, where this user may not look, and where the namespace is the one of this process.
-func (h *Host) Interfaces(p string) (sum NetworkUsage, known bool, err error) {
-	pids, err := h.Procs(p)
-	if err == nil && len(pids) > 0 && !h.shareNetwork(pids[0]) {
-		var all []NetworkUsage
-		all, err = h.Network(pids[0])
-		known = err == nil
-		for _, i := range all {
-			sum.Add(i)
+// Interfaces is what passed, all together, the interfaces of the network namespaces that the processes of some cgroups are in, of each
+// namespace once; namespaces that this user may not tell apart are each counted. It is not known where they have none, where this user
+// may not look, and where the namespace is the one of this process.
+func (h *Host) Interfaces(paths ...string) (sum NetworkUsage, known bool, err error) {
+	seen := map[string]bool{h.networkOf("self"): true}
+	delete(seen, "")
+	for _, p := range paths {
+		pids, err := h.Procs(p)
+		if err == nil && len(pids) > 0 {
+			pid := pids[0]
+			space := h.networkOf(strconv.Itoa(pid))
+			if seen[space] {
+				continue
+			}
+			var all []NetworkUsage
+			if all, err = h.Network(pid); err == nil {
+				known = true
+				seen[space] = space != ""
+			}
+			for _, i := range all {
+				sum.Add(i)
+			}
+		}
+		if err != nil && !gone(err) && !errors.Is(err, fs.ErrPermission) {
+			return sum, known, err
 		}
 	}
-	if gone(err) || errors.Is(err, fs.ErrPermission) {
-		err = nil
-	}
-	return sum, known, err
+	return sum, known, nil
 }
 
-// shareNetwork says whether a process has the network namespace of this one.
-func (h *Host) shareNetwork(pid int) bool {
-	own, err := os.Readlink(filepath.Join(h.proc, "self", "ns", "net"))
+// networkOf names the network namespace of a process, "" where that can't be told.
+func (h *Host) networkOf(pid string) string {
+	name, err := os.Readlink(filepath.Join(h.proc, pid, "ns", "net"))
 	if err != nil {
-		return false
+		return ""
 	}
-	other, err := os.Readlink(filepath.Join(h.proc, strconv.Itoa(pid), "ns", "net"))
-	return err == nil && other == own
+	return name
 }
 
 // parseNetDev reads lines "eth0: 1 2 …" with 8 numbers for what was received and 8 for what was sent (net/core/net-procfs.c).

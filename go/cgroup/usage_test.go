@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -157,6 +158,43 @@ func TestNetDev(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []NetworkUsage{{Name: "eth0", ReceivedBytes: 1000, ReceivedPackets: 10, ReceiveErrors: 1, ReceiveDropped: 2,
 		SentBytes: 2000, SentPackets: 20, SendErrors: 3, SendDropped: 4}}, got)
+}
+
+// Each network is counted once, and that of the host is nobody's.
+func TestInterfaces(t *testing.T) {
+	h, root := usageRoot(t, unified, map[string]string{"p/none/cgroup.procs": ""})
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "proc/self/ns"), 0o755))
+	require.NoError(t, os.Symlink("net:[1]", filepath.Join(root, "proc/self/ns/net")))
+	for i, network := range []string{"1", "2", "2", "3", ""} {
+		pid := fmt.Sprint(10 + i)
+		fakehost.Put(t, root, "/sys/fs/cgroup/p/"+pid+"/cgroup.procs", pid+"\n")
+		fakehost.Put(t, root, "/proc/"+pid+"/net/dev", fmt.Sprintf("eth0: 1%s 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", strings.Repeat("0", i)))
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "proc", pid, "ns"), 0o755))
+		if network != "" { // else this user may not see it
+			require.NoError(t, os.Symlink("net:["+network+"]", filepath.Join(root, "proc", pid, "ns/net")))
+		}
+	}
+	for _, c := range []struct {
+		of    string
+		want  uint64
+		known bool
+	}{
+		{"", 0, false}, {"10", 0, false}, {"11", 10, true}, {"11 12", 10, true}, {"11 12 13", 1010, true}, {"10 13 11", 1010, true}, {"14", 10000, true},
+		{"none", 0, false}, {"gone", 0, false}, {"none gone 13", 1000, true},
+	} {
+		var paths []string
+		for _, name := range strings.Fields(c.of) {
+			paths = append(paths, "/p/"+name)
+		}
+		sum, known, err := h.Interfaces(paths...)
+		require.NoError(t, err, c.of)
+		require.Equal(t, c.known, known, c.of)
+		require.Equal(t, NetworkUsage{ReceivedBytes: c.want}, sum, c.of)
+	}
+	fakehost.Put(t, root, "/proc/13/net/dev", "eth0: what\n")
+	_, known, err := h.Interfaces("/p/11", "/p/13")
+	require.ErrorContains(t, err, "/proc/13/net/dev holds")
+	require.True(t, known)
 }
 
 func FuzzUsageParsers(f *testing.F) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"time"
@@ -22,7 +23,7 @@ type Pod struct {
 	Services []Service            // by name; infra is the first
 	Cgroup   string               // that its containers are below; "" where none of them runs or it can't be seen
 	Usage    *cgroup.Usage        // of Cgroup, with what else lives there, such as the executor; nil without Cgroup
-	Network  *cgroup.NetworkUsage // of infra, and so of all services that share its network; nil where it is not known
+	Network  *cgroup.NetworkUsage // of infra, which services share, and of services with a network of their own; nil where it is not known
 }
 
 // Service is one container of a pod.
@@ -122,24 +123,25 @@ func locate(host *cgroup.Host, pods []Pod) (map[string]string, error) {
 
 // measure reads what the pod and its services use. What ended meanwhile uses nothing.
 func (p *Pod) measure(host *cgroup.Host, where map[string]string) error {
+	var networks []string
 	for _, s := range p.Services {
 		own, there := where[s.Container]
 		if !there {
 			continue
 		}
 		p.Cgroup = path.Dir(own)
-		if s.Role == labels.RoleInfra {
-			n, known, err := host.Interfaces(own)
-			if err != nil {
-				return err
-			}
-			if known {
-				p.Network = &n
-			}
+		if s.Role == labels.RoleInfra || os.Geteuid() == 0 { // only root can tell their networks apart
+			networks = append(networks, own)
 		}
 	}
 	if p.Cgroup == "" {
 		return nil
+	}
+	switch n, known, err := host.Interfaces(networks...); {
+	case err != nil:
+		return err
+	case known:
+		p.Network = &n
 	}
 	all, children, err := host.UsageBelow(p.Cgroup)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -53,6 +53,8 @@ func TestList(t *testing.T) {
 		files[dir+"/cgroup.procs"] = ""
 	}
 	files["/sys/fs/cgroup/dce/c-web/id-infra/cgroup.procs"] = "77\n"
+	files["/sys/fs/cgroup/dce/c-web/id-web/cgroup.procs"] = "78\n" // with a network of its own
+	files["/proc/78/net/dev"] = "eth0: 10 0 0 0 0 0 0 0 30 0 0 0 0 0 0 0\n"
 	h := host(t, files)
 	pods, err := List(t.Context(), fixed{containers: []engine.Container{
 		container("web", "web", labels.RoleService, "id-web", engine.StatusRunning),
@@ -75,7 +77,7 @@ func TestList(t *testing.T) {
 	require.Equal(t, []string{"infra", "old", "web"}, []string{web.Services[0].Name, web.Services[1].Name, web.Services[2].Name})
 	require.Nil(t, web.Services[1].Usage, "it ended")
 	require.EqualValues(t, 2, web.Services[2].Usage.Pids.Now)
-	require.Equal(t, &cgroup.NetworkUsage{ReceivedBytes: 1, ReceivedPackets: 2, SentBytes: 3, SentPackets: 4}, web.Network)
+	require.Equal(t, &cgroup.NetworkUsage{ReceivedBytes: 11, ReceivedPackets: 2, SentBytes: 33, SentPackets: 4}, web.Network)
 }
 
 func TestErrors(t *testing.T) {

@@ -19,7 +19,7 @@ const psHelp = `List the pods of this host, with their services and what each us
 how long it was throttled, memory without the page cache, that, processes, what
 it read from and wrote to block devices. The line of a pod sums up all below its
 cgroup, the executor too where it lives there, except that it is throttled by its
-own limit only; it also has what passed the network that its services share,
+own limit only; it also has what passed the networks that its services have,
 received and sent.
 
 A pod is listed as long as the engine has a container of it, in any state.`
