@@ -3,6 +3,7 @@ package localagent
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ func TestAnExecutorThatIsNotOurs(t *testing.T) {
 	a.DropAcks(2)
 	release := a.HoldScheduler()
 	launch("three")
+	require.NoError(t, a.Message("example", []byte("x"))) // which it takes once it knows that its last update has arrived
+	require.Eventually(t, func() bool { return strings.Contains(read(t, c, "stderr"), "MESSAGE: received 1 bytes") }, pollFor, pollEvery)
 	require.NoError(t, a.Restart(200*time.Millisecond))
 	require.Eventually(t, func() bool {
 		a.mu.Lock()
