@@ -101,11 +101,13 @@ func (t Tree) Remove(ctx context.Context) error {
 	if err := t.Host.Remove(ctx, t.Path); err != nil {
 		return err
 	}
-	_ = t.reserve(ctx) // the next one does
-	if !t.slice() {
-		return nil
+	if t.slice() {
+		if err := release(ctx, unitOf(t.Path)); err != nil {
+			return err
+		}
 	}
-	return release(ctx, unitOf(t.Path))
+	_ = t.reserve(ctx) // else the next one does
+	return nil
 }
 
 // controllers are those that a directory needs on v2, where each is enabled by name. On v1 they come with their hierarchies.
