@@ -53,7 +53,10 @@ func (d *dockerAPI) Start(ctx context.Context, id string) error {
 	}
 	found, inspectErr := d.cli.ContainerInspect(ctx, id)
 	if inspectErr == nil && found.State.Running && found.State.Paused {
-		_ = d.cli.ContainerUnpause(ctx, id) // what it came to is asked
+		// What it answers counts: it may call a container paused once more when it hears of the pause from containerd, late.
+		if d.cli.ContainerUnpause(ctx, id) == nil {
+			return nil
+		}
 		found, inspectErr = d.cli.ContainerInspect(ctx, id)
 	}
 	if inspectErr == nil && found.State.Running && !found.State.Paused {

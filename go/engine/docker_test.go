@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -198,16 +202,38 @@ func TestAPausedContainerHasNoHealth(t *testing.T) {
 func TestStartOfWhatIsBeingReminded(t *testing.T) {
 	w := dockerWorld(t)
 	id := w.start(w.spec("web", "sleep", "100"))
+	goesOn := func() { // at once; dockerd may hear of a pause a second time, from containerd, and of its end just after
+		require.Eventually(t, func() bool { return w.listed(id).Status == engine.StatusRunning }, soon, 10*time.Millisecond)
+	}
 	require.NoError(t, rawClient(t).ContainerPause(t.Context(), id))
 	require.NoError(t, w.Start(t.Context(), id))
-	require.Equal(t, engine.StatusRunning, w.listed(id).Status)
+	goesOn()
 	for range 10 {
 		reminded := make(chan error, 1)
 		go func() { reminded <- w.RemindHealthcheck(t.Context(), id) }()
 		require.NoError(t, w.Start(t.Context(), id))
 		require.NoError(t, <-reminded)
-		require.Equal(t, engine.StatusRunning, w.listed(id).Status)
+		goesOn()
 	}
+}
+
+// The engine has a container go on, and calls it paused all the same.
+func TestStartOfWhatIsPausedInWordsOnly(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		w.Header().Set("Content-Type", "application/json")
+		switch path.Base(r.URL.Path) {
+		case "start":
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"message":"cannot start a paused container, try unpause instead"}`)
+		case "unpause":
+			w.WriteHeader(http.StatusNoContent)
+		case "json":
+			_, _ = io.WriteString(w, `{"State":{"Running":true,"Paused":true}}`)
+		}
+	}))
+	defer server.Close()
+	require.NoError(t, through(t, server, engine.ConnectOptions{ConfigDir: t.TempDir()}).Start(t.Context(), "web"))
 }
 
 func TestLoadingTwiceLeavesOneImage(t *testing.T) {

@@ -141,7 +141,9 @@ func TestWhatARealEngineRefuses(t *testing.T) {
 			return aPod(w.pod, w.image, c)
 		}, "web", "REASON_CONTAINER_LAUNCH_FAILED", "127.0.0.1:9/nope:1"},
 		{"a service that exits at once", func(w *world) engine.PodSpec {
-			return aPod(w.pod, w.image, aService("web", "sh", "-c", "exit 3"), checkedBy(aService("slow", prompt...), "test", "-e", "/never"))
+			slow := checkedBy(aService("slow", prompt...), "test", "-e", "/never")
+			slow.Config.Healthcheck.Retries = 1000
+			return aPod(w.pod, w.image, aService("web", "sh", "-c", "exit 3"), slow)
 		}, "web", "REASON_CONTAINER_LAUNCH_FAILED", "service web exited with code 3 while the pod was starting"},
 		{"a healthcheck that never passes", func(w *world) engine.PodSpec {
 			return aPod(w.pod, w.image, checkedBy(aService("web", prompt...), "test", "-e", "/never"))
