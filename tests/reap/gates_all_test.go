@@ -26,6 +26,7 @@ var gates = []struct {
 	{"the pod id that the ids give", "go/reaper/proof.go", []string{"case pod != id.PodID():", "case false:"}, somebodyElses},
 	{"the pod's name", "go/reaper/proof.go", []string{"case !named(t, pod):", "case false:"}, somebodyElses},
 	{"the run's cgroup", "go/reaper/proof.go", []string{"if asked && below(", "if asked || below("}, somebodyElses},
+	{"the cgroup that is seen", "go/reaper/proof.go", []string{"if settled(t, own, seen.Cgroups) {", "if true || settled(t, own, seen.Cgroups) {"}, somebodyElses},
 	{"the agent's scope", "go/reaper/match.go", []string{"{labels.Scope, m.Scope}", `{labels.Scope, ""}`}, somebodyElses},
 	{
 		"the framework and executor that were removed", "go/core/work.go",
