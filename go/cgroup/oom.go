@@ -27,7 +27,7 @@ type OOM struct {
 	Kills  uint64            // processes killed in it and below it since it was made; 0 where it went before that could be read
 	Level  Level             // whose limit was hit
 	Cgroup string            // the cgroup whose limit was hit; "" where it is not known, or was the host's memory
-	Limit  uint64            // of Cgroup, in bytes; NoLimit where that is ""
+	Limit  uint64            // of Cgroup, in bytes; NoLimit where that is "", 0 where Cgroup was gone too soon
 	Usage  uint64            // the most that Cgroup used, in bytes; 0 where Cgroup is ""
 	Peak   uint64            // the most that the child used, in bytes
 	Used   map[string]uint64 // what each child used when the limit was hit, as far as it could be read in time, in bytes
@@ -39,11 +39,14 @@ type OOM struct {
 // near is how far below its limit the usage of a cgroup may be when an allocation fails for it.
 const near = 1 << 20
 
-// memoryOf is how one cgroup stands.
+// memoryOf is how one cgroup stands; zero where that is not known.
 type memoryOf struct{ limit, usage, peak uint64 }
 
+// limited says whether the cgroup is known to have a limit.
+func (m memoryOf) limited() bool { return m.limit != 0 && m.limit != NoLimit }
+
 // atLimit says whether the cgroup has a limit and reached it.
-func (m memoryOf) atLimit() bool { return m.limit != NoLimit && max(m.peak, m.usage)+near >= m.limit }
+func (m memoryOf) atLimit() bool { return m.limited() && max(m.peak, m.usage)+near >= m.limit }
 
 // readMemory reads limit, usage and high-water mark, which kernels before 5.19 do not have on v2.
 func readMemory(dir *os.File, unified bool) (m memoryOf, err error) {

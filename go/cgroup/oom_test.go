@@ -37,6 +37,7 @@ func TestJudge(t *testing.T) {
 		"v2, the child's":                          {0, 1, true, roomy, roomy, LevelOwn},
 		"v2, the parent's, which gave memory back": {1, 0, true, roomy, roomy, LevelParent},
 		"v2, nobody's":                             {0, 0, true, roomy, roomy, LevelAbove},
+		"v2, nothing is known of the child":        {0, 0, true, roomy, memoryOf{}, LevelAbove},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent, child := &member{now: counts{hits: 7 + c.parent}}, &member{now: counts{hits: c.child}}
@@ -62,6 +63,7 @@ func TestOOMOnV2(t *testing.T) {
 	add(group(task, "67108864", "67100000"))
 	add(group(task+"/web", "max", "60000000"))
 	add(group(task+"/db", "20971520", "1000"))
+	add(group(task+"/gone", "33554432", "4096"))
 	h, err := Open(Options{Root: root})
 	require.NoError(t, err)
 	w, got := watch(t, h, "/dce/task")
@@ -85,11 +87,23 @@ func TestOOMOnV2(t *testing.T) {
 	require.EqualValues(t, 20971520, o.Usage)
 	require.EqualValues(t, 2, o.Kills)
 
+	// Of one that goes away while it is looked at: what was known of it.
+	require.Eventually(t, func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.until.IsZero() }, 20*time.Second, time.Millisecond)
+	require.NoError(t, os.Remove(filepath.Join(root, task, "gone/memory.current")))
+	fakehost.Put(t, root, task+"/gone/memory.events", "oom 1\noom_kill 1\n")
+	o = got.wait(t, 3)[2]
+	require.Equal(t, "gone", o.Name)
+	require.Equal(t, LevelOwn, o.Level)
+	require.EqualValues(t, 33554432, o.Limit)
+	require.EqualValues(t, 33554432, o.Usage)
+	require.EqualValues(t, 33554432, o.Peak)
+	require.NoError(t, os.RemoveAll(filepath.Join(root, task, "gone")))
+
 	// Garbage is not evidence, and the watch goes on.
 	fakehost.Put(t, root, task+"/web/memory.events", "oom x\noom_kill many\n")
 	fakehost.Put(t, root, task+"/db/memory.events", "oom 2\noom_kill 3\n")
-	require.EqualValues(t, 3, got.wait(t, 3)[2].Kills)
-	require.Len(t, got.wait(t, 3), 3)
+	require.EqualValues(t, 3, got.wait(t, 4)[3].Kills)
+	require.Len(t, got.wait(t, 4), 4)
 }
 
 // A container's cgroup may go before its counters were read, and the watched one has counted the kill.

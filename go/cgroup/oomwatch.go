@@ -183,12 +183,12 @@ func (w *OOMWatch) count(now time.Time) (found []OOM) {
 	for _, name := range slices.Sorted(maps.Keys(w.children)) {
 		m := w.children[name]
 		before := m.now
+		if !m.last.limited() { // limits are set after a cgroup was made; when it goes, its files go one after the other, these first
+			m.note(w.hi.Unified)
+		}
 		if m.read(w.hi.Unified) != nil { // it goes away; v1 signals that like a hit
 			m.now = before
 			continue
-		}
-		if m.last.limit == 0 || m.last.limit == NoLimit { // limits are set after a cgroup was made
-			m.note(w.hi.Unified)
 		}
 		hits = hits || m.now.hits > before.hits
 		if m.now.kills > m.told.kills {
@@ -270,7 +270,7 @@ func presumed(hit, below bool, last memoryOf) Level {
 	switch {
 	case hit:
 		return LevelParent
-	case below, last.limit != 0 && last.limit != NoLimit:
+	case below, last.limited():
 		return LevelOwn
 	}
 	return LevelAbove
@@ -296,13 +296,20 @@ func (w *OOMWatch) measure() {
 // explain says what is known of a kill in a child.
 func (w *OOMWatch) explain(name string, now time.Time) OOM {
 	child := w.children[name]
-	own, _ := readMemory(child.dir, w.hi.Unified) // a cgroup that is gone used nothing that is known
+	own, err := readMemory(child.dir, w.hi.Unified)
+	if err != nil { // it goes away
+		own = child.last
+	}
 	own.peak = max(own.peak, child.used)
 	o := OOM{Name: name, Kills: child.now.kills, Peak: own.peak, Used: map[string]uint64{}, At: now, Before: child.now.kills <= child.before}
 	for other, m := range w.children {
 		o.Used[other] = m.used
 	}
 	o.Level = judge(w.parent, child, w.hi.Unified, w.ofParent(), own)
+	if err != nil && o.Level == LevelOwn && own.limited() { // what was seen last is of before the hit
+		own.peak = max(own.peak, own.limit)
+		o.Peak = own.peak
+	}
 	return w.limitHit(o, own)
 }
 
