@@ -18,9 +18,12 @@ const reservation = "memory.low"
 // what each one above it is sure of (Documentation/admin-guide/cgroup-v2.rst, memory.low), and that has none of its own. Others may
 // come and go at the same time, and do the same: so it is reckoned again after it was set.
 func (t Tree) reserve(ctx context.Context) error {
+	if !t.unified() || !Ours(t.Path) {
+		return nil
+	}
 	above := path.Dir(t.Path)
 	has, known := t.low(above)
-	if !t.unified() || !Ours(t.Path) || !known {
+	if !known {
 		return nil
 	}
 	const tries = 10 // only who meets others takes more than two

@@ -40,6 +40,10 @@ func TestTheSumIsReserved(t *testing.T) {
 	require.NoError(t, b.Set(t.Context(), Limits{MemoryLow: 64 << 20}, MemoryLow))
 	require.Equal(t, "117440512", above())
 
+	fakehost.Put(t, root, "cg/dce/memory.low", "4096") // as where an agent made b
+	require.NoError(t, b.Add(t.Context(), Limits{}, Pids))
+	require.Equal(t, "117440512", above())
+
 	fakehost.Put(t, root, "cg/dce/c/memory.low", "max")
 	require.NoError(t, b.Set(t.Context(), Limits{}, MemoryLow))
 	require.Equal(t, "max", above())
@@ -62,7 +66,9 @@ func TestTheSumThatMayNotBeReserved(t *testing.T) {
 		require.ErrorAs(t, a.Set(t.Context(), Limits{MemoryLow: 64 << 20}, MemoryLow), &unbound)
 		require.Equal(t, []Part{MemoryLow}, unbound.Parts)
 		require.ErrorContains(t, unbound, filepath.Join(root, "cg/dce/memory.low"))
+		require.ErrorAs(t, a.Add(t.Context(), Limits{}), &unbound)
 		require.NoError(t, a.Set(t.Context(), Limits{}, MemoryLow))
+		require.NoError(t, a.Add(t.Context(), Limits{}))
 	})
 	require.Equal(t, "0", above())
 }

@@ -182,6 +182,11 @@ func (l Limits) parts(of []Part) []Part {
 // Add sets limits that whoever made the tree, or the task's own cgroup, knows nothing of. On v1 the hierarchy of a limit may
 // lack the cgroup, and gets it. Errors are those of Make.
 func (t Tree) Add(ctx context.Context, l Limits, parts ...Part) error {
+	if err := t.reserve(ctx); denied(err) {
+		return unbound(t.Path, []Part{MemoryLow}, err)
+	} else if err != nil {
+		return err
+	}
 	if parts = l.parts(parts); len(parts) == 0 {
 		return nil
 	}
