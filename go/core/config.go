@@ -15,6 +15,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/dce-go/dce/go/config"
+	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/nearest"
 	"github.com/dce-go/dce/go/reaper"
 )
 
@@ -42,7 +44,12 @@ type parameters struct {
 
 // parameterKeys has a function for each key, which returns what is expected where the value can't be.
 var parameterKeys = map[string]func(p *parameters, value string) (expected string){
-	"docker_host":  func(p *parameters, v string) string { p.dockerHost = v; return "" },
+	"docker_host": func(p *parameters, v string) string {
+		if p.dockerHost = v; engine.CheckHost(v) != nil {
+			return "the engine's address, such as unix:///var/run/docker.sock or tcp://host:2376"
+		}
+		return ""
+	},
 	"cgroups_root": setRoot,
 	"runtime_dir":  func(p *parameters, v string) string { return setDir(&p.runtimeDir, v) },
 	"work_dir":     func(p *parameters, v string) string { return setDir(&p.workDir, v) },
@@ -74,7 +81,11 @@ func parseParameters(text []byte) (parameters, error) {
 	for key, value := range given {
 		set, known := parameterKeys[key]
 		if !known {
-			return p, failure(Invalid, "the module's parameter %q is unknown; there are %s", key, strings.Join(keys(), ", "))
+			meant := ""
+			if near := nearest.To(key, keys()); near != "" {
+				meant = " (did you mean " + near + "?)"
+			}
+			return p, failure(Invalid, "the module's parameter %q is unknown%s; there are %s", key, meant, strings.Join(keys(), ", "))
 		}
 		if expected := set(&p, value); expected != "" {
 			return p, failure(Invalid, "the module's parameter %s can't be %q; it takes %s", key, value, expected)

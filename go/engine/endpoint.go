@@ -159,7 +159,19 @@ func (s surroundings) readTLS(dir string) (*tlsMaterial, error) {
 	return m, nil
 }
 
+// CheckHost says what is wrong with the address of an engine. It must have a scheme, which Connect does without.
+func CheckHost(host string) error {
+	if !strings.Contains(host, "://") {
+		return invalid("%q is no address of a Docker engine: use unix:///path or tcp://host:port", host)
+	}
+	_, err := parseHost(host, "the given host", false)
+	return err
+}
+
 func parseHost(host, source string, useTLS bool) (endpoint, error) {
+	if path, ok := strings.CutPrefix(host, "unix:/"); ok && !strings.HasPrefix(path, "/") { // else it is taken for a host named unix
+		return endpoint{}, invalid("%q (from %s) lacks slashes: use unix:///%s", host, source, path)
+	}
 	parsed, err := opts.ParseHost(useTLS, host)
 	if err != nil {
 		return endpoint{}, invalid("%q (from %s) is no address of a Docker engine (%v): use unix:///path or tcp://host:port", host, source, err)

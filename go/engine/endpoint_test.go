@@ -40,6 +40,7 @@ func TestResolveAsTheDockerCLI(t *testing.T) {
 		"no port":                   {env: m{"DOCKER_HOST": "tcp://h"}, host: "tcp://h:2375", from: "DOCKER_HOST"},
 		"bare unix":                 {env: m{"DOCKER_HOST": "unix://"}, host: system, from: "DOCKER_HOST"},
 		"no address":                {env: m{"DOCKER_HOST": "http://h"}, err: "is no address of a Docker engine"},
+		"a slash too few":           {env: m{"DOCKER_HOST": "unix:/run/docker.sock"}, err: "lacks slashes: use unix:///run/docker.sock"},
 		"ssh":                       {env: m{"DOCKER_HOST": "ssh://h"}, err: "a ssh address of a Docker engine is not supported"},
 		"context from environment":  {env: m{"DOCKER_CONTEXT": "c"}, files: m{"/cfg/config.json": `{"currentContext":"x"}`, metaFile: meta}, host: "tcp://c:2376", from: `docker context "c"`},
 		"context from config":       {files: m{"/cfg/config.json": `{"currentContext":"c"}`, metaFile: meta}, host: "tcp://c:2376", from: `docker context "c"`},
@@ -109,5 +110,14 @@ func TestDialErrorsSayWhatToDo(t *testing.T) {
 		}
 		var op *net.OpError
 		require.True(t, errors.As(err, &op))
+	}
+}
+
+func TestCheckHost(t *testing.T) {
+	for _, host := range []string{"unix:///run/docker.sock", "tcp://10.0.0.1:2376", "tcp://engine"} {
+		require.NoError(t, CheckHost(host), host)
+	}
+	for _, host := range []string{"", "engine", "engine:2375", "unix:/run/docker.sock", "ssh://engine", "http://engine:2375"} {
+		require.True(t, errdefs.IsInvalidArgument(CheckHost(host)), host)
 	}
 }
