@@ -45,7 +45,7 @@ type parameters struct {
 // parameterKeys has a function for each key, which returns what is expected where the value can't be.
 var parameterKeys = map[string]func(p *parameters, value string) (expected string){
 	"docker_host": func(p *parameters, v string) string {
-		if p.dockerHost = v; engine.CheckHost(v) != nil {
+		if p.dockerHost = v; v != "" && engine.CheckHost(v) != nil {
 			return "the engine's address, such as unix:///var/run/docker.sock or tcp://host:2376"
 		}
 		return ""

@@ -218,7 +218,7 @@ func TestBadParametersAreNamed(t *testing.T) {
 		`{"dockerhost":"x"}`:        `"dockerhost" is unknown (did you mean docker_host?); there are cgroups_root, core, docker_host, dry_run`,
 		`{"teapot":"x"}`:            `"teapot" is unknown; there are`,
 		`{"docker_host":"foo"}`:     `docker_host can't be "foo"; it takes the engine's address`,
-		`{"docker_host":"unix:/x"}`: "such as unix:///var/run/docker.sock", `{"docker_host":"ssh://x"}`: "docker_host", `{"docker_host":""}`: "docker_host",
+		`{"docker_host":"unix:/x"}`: "such as unix:///var/run/docker.sock", `{"docker_host":"ssh://x"}`: "docker_host",
 		`{"grace":"soon"}`:              `grace can't be "soon"`,
 		`{"reconcile_interval":"10ms"}`: "at least 1s", `{"use_hierarchy":"yes"}`: "enforce, require, warn, off", `{"dry_run":"1"}`: "true, false",
 		`{"cgroups_root":"/"}`: "cgroups_root", `{"cgroups_root":"a/../b"}`: "cgroups_root", `{"runtime_dir":"x"}`: "absolute", `{"log_level":"trace"}`: "debug, info",
