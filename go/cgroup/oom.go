@@ -176,6 +176,8 @@ func judge(parent, child *member, unified bool, parentMemory, childMemory memory
 		return LevelOwn
 	case parentMemory.atLimit():
 		return LevelParent
+	case !unified && childMemory.limit == 0: // it was watched too late to hear of a hit, and is gone
+		return LevelOwn
 	}
 	return LevelAbove
 }

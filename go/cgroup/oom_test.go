@@ -38,6 +38,8 @@ func TestJudge(t *testing.T) {
 		"v2, the parent's, which gave memory back": {1, 0, true, roomy, roomy, LevelParent},
 		"v2, nobody's":                             {0, 0, true, roomy, roomy, LevelAbove},
 		"v2, nothing is known of the child":        {0, 0, true, roomy, memoryOf{}, LevelAbove},
+		"v1, nothing is known of the child":        {0, 0, false, roomy, memoryOf{}, LevelOwn},
+		"v1, nor of it, the parent is full":        {0, 0, false, full, memoryOf{}, LevelParent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			parent, child := &member{now: counts{hits: 7 + c.parent}}, &member{now: counts{hits: c.child}}

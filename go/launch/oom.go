@@ -137,7 +137,7 @@ func (m *memory) write() {
 func (m *memory) killed(k cgroup.OOM) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kill, ours := oom.NewKill(k, m.file.Containers)
+	kill, ours := oom.NewKill(completed(k, m.limits), m.file.Containers)
 	if !ours {
 		return
 	}
@@ -147,6 +147,14 @@ func (m *memory) killed(k cgroup.OOM) {
 	m.log.WithFields(logrus.Fields{
 		"service": kill.Service, "limit": kill.Limit, "cgroup": kill.Cgroup, "limit_bytes": kill.Bytes, "usage_bytes": kill.Usage,
 	}).Warn("The kernel killed a process of a service for want of memory.")
+}
+
+// completed has the limit that a container was given, and then reached, where its cgroup was gone before that could be read there.
+func completed(k cgroup.OOM, limits map[string]uint64) cgroup.OOM {
+	if limit := limits[cgroup.ContainerID(k.Name)]; limit > 0 && k.Level == cgroup.LevelOwn && (k.Limit == 0 || k.Limit == cgroup.NoLimit) {
+		k.Limit, k.Usage, k.Peak = limit, max(k.Usage, limit), max(k.Peak, limit)
+	}
+	return k
 }
 
 // evidence is what pod.Config asks for: a clause about a service that SIGKILL has ended, "" where the kernel is not known to
@@ -178,6 +186,6 @@ func (m *memory) evidence(service string, since time.Time) string {
 	if last.Name == "" {
 		return ""
 	}
-	kill, _ := oom.NewKill(last, services)
+	kill, _ := oom.NewKill(completed(last, limits), services)
 	return kill.Message
 }

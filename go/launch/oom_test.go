@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,6 +56,28 @@ func TestKillsAreNamedAfterServices(t *testing.T) {
 	}
 	require.Len(t, m.file.Kills, mostKills)
 	require.Empty(t, m.evidence("web", time.Time{}), "nothing is watched")
+}
+
+// A container whose cgroup was gone too soon has run into the limit that it was given.
+func TestAKillWithoutNumbers(t *testing.T) {
+	log, _ := test.NewNullLogger()
+	m := newMemory(filesOf(t.TempDir(), "dce-a-1", true), log)
+	m.file.Containers, m.limits = map[string]string{"id1": "web", "id2": "db"}, map[string]uint64{"id1": 32 << 20}
+	for _, k := range []cgroup.OOM{
+		{Name: "docker-id1.scope", Kills: 1, Level: cgroup.LevelOwn},
+		{Name: "id1", Kills: 1, Level: cgroup.LevelOwn, Limit: cgroup.NoLimit, Usage: 4096},
+		{Name: "id1", Kills: 1, Level: cgroup.LevelOwn, Limit: 16 << 20, Usage: 16 << 20}, // it was changed since
+		{Name: "id2", Kills: 1, Level: cgroup.LevelOwn},
+	} {
+		m.killed(k)
+	}
+	var said []string
+	for _, kill := range m.file.Kills {
+		said = append(said, kill.Message)
+	}
+	const at = "the kernel killed it at its own limit of %[1]d MB, of which it used %[1]d MB"
+	require.Equal(t, []string{fmt.Sprintf(at, 32), fmt.Sprintf(at, 32), fmt.Sprintf(at, 16),
+		"the kernel killed a process of it at its own limit, or at that of a cgroup that it made itself"}, said)
 }
 
 type creating struct {
