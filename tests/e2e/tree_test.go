@@ -35,7 +35,7 @@ func TestAPodInATreeOfItsOwn(t *testing.T) {
 	status := l.await(mesos.TASK_FAILED)
 	require.Equal(t, mesos.REASON_CONTAINER_LIMITATION_MEMORY, status.GetReason())
 	require.Contains(t, status.GetMessage(), "ervice web ")
-	require.Contains(t, status.GetMessage(), "limit of the whole pod, which is the task's, of 64 MB")
+	require.Regexp(t, atItsLimit, status.GetMessage())
 	l.gone()
 	there, err = l.Cgroups.Exists(tree)
 	require.NoError(t, err)
