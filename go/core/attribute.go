@@ -45,8 +45,8 @@ func (c *Core) attribute(_ context.Context, in containerOnly) (any, error) {
 	if err != nil {
 		c.log.WithError(err).WithField("container", in.Container).Warn("dce: what the executor noted of the memory of its pod can't be read")
 	}
-	if !ok {
-		kill, ok = c.heard(in.Container, k.sandbox, since)
+	if heard, also := c.heard(in.Container, k.sandbox, since); also && (!ok || heard.Outweighs(kill)) {
+		kill, ok = heard, true
 	}
 	if !ok {
 		return attribution{}, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/oom"
 )
 
@@ -47,6 +48,9 @@ func TestWhatTheKernelKilledIsAttributed(t *testing.T) {
 		{"key":"io.dce.oom.limit","value":"pod"},{"key":"io.dce.oom.limit_bytes","value":"67108864"},
 		{"key":"io.dce.oom.message","value":"Service web ran out of memory: the kernel killed it."},
 		{"key":"io.dce.oom.service","value":"web"},{"key":"io.dce.oom.usage_bytes","value":"66060288"}]}}`, s.attribution("c1"))
+
+	s.noted("c5", "./dce-executor", kill, oom.Kill{Service: "db", Limit: "container", At: now.Add(time.Second)})
+	require.Contains(t, s.attribution("c5"), `{"key":"io.dce.oom.service","value":"web"}`, "the limit of all ended the pod")
 
 	kill.At = now.Add(-time.Hour)
 	s.noted("c2", "./dce-executor", kill)
@@ -88,6 +92,17 @@ func TestAKillThatTheExecutorCouldNotNote(t *testing.T) {
 	s.ok("cleanup", `{"container":"c1"}`)
 	require.Equal(t, "{}", s.attribution("c1"))
 	require.Empty(t, s.watches.runs)
+}
+
+// An agent that is back finds what the kernel killed before, which did not end the container, and nobody knows when it was.
+func TestAKillFromBeforeTheWatchIsNoCause(t *testing.T) {
+	w := &memoryWatch{}
+	kill := cgroup.OOM{Name: "1", Kills: 1, Level: cgroup.LevelOwn, At: time.Now(), Before: true}
+	w.killed(kill)
+	require.Empty(t, w.kills)
+	kill.Before = false
+	w.killed(kill)
+	require.Len(t, w.kills, 1)
 }
 
 // Containers can write to the sandbox.

@@ -29,8 +29,8 @@ type memoryWatch struct {
 }
 
 func (w *memoryWatch) killed(k cgroup.OOM) {
-	if k.Kills == 0 {
-		return // a guess
+	if k.Kills == 0 || k.Before {
+		return // a guess, or of nobody knows when
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +85,7 @@ func (c *Core) unwatchAll() {
 	}
 }
 
-// heard is the latest kill since a time that the watch of a run heard of, in a container that its executor named.
+// heard is the kill since a time that tells most, of those that the watch of a run heard of in containers that its executor named.
 func (c *Core) heard(run, sandbox string, since time.Time) (last oom.Kill, ok bool) {
 	c.watches.mu.Lock()
 	w := c.watches.runs[run]
@@ -100,7 +100,7 @@ func (c *Core) heard(run, sandbox string, since time.Time) (last oom.Kill, ok bo
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, one := range w.kills {
-		if kill, known := oom.NewKill(one, services); known && !kill.At.Before(since) && (!ok || kill.At.After(last.At)) {
+		if kill, known := oom.NewKill(one, services); known && !kill.At.Before(since) && (!ok || kill.Outweighs(last)) {
 			last, ok = kill, true
 		}
 	}

@@ -206,10 +206,17 @@ func (c *Core) prepare(ctx context.Context, in prepareInput) (any, error) {
 		return nil, err
 	}
 	c.watchMemory(in.Container)
-	if parent == "" {
+	var tell []variable
+	if parent != "" {
+		tell = append(tell, variable{parentVariable, parent})
+	}
+	if c.useHierarchy == hierarchyWarn || c.useHierarchy == hierarchyOff {
+		tell = append(tell, variable{hierarchyVariable, c.useHierarchy}) // else it would refuse by itself what is to be launched
+	}
+	if tell == nil {
 		return nothing{}, nil
 	}
-	return launchInfo{environment{[]variable{{parentVariable, parent}}}}, nil
+	return launchInfo{environment{tell}}, nil
 }
 
 // meet takes a container that begins and says whether it is ours.
@@ -223,8 +230,11 @@ func (c *Core) meet(in prepareInput) (ours bool) {
 	return !k.foreign
 }
 
-// parentVariable tells the executor which cgroup its pod's containers belong under.
-const parentVariable = "DCE_CGROUP_PARENT"
+// What the executor is told: which cgroup its pod's containers belong under, and its setting cgroup.use_hierarchy.
+const (
+	parentVariable    = "DCE_CGROUP_PARENT"
+	hierarchyVariable = "DCE_CGROUP_USE_HIERARCHY"
+)
 
 type updateInput struct {
 	Container        string

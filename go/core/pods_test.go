@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/engine"
+	"github.com/dce-go/dce/go/engine/enginetest"
 	"github.com/dce-go/dce/go/tree"
 	"github.com/dce-go/dce/go/tree/bustest"
 	"github.com/dce-go/dce/tests/fakehost"
@@ -163,6 +165,21 @@ func TestTheModuleKeepsASlice(t *testing.T) {
 	_, err = c.bindPod(t.Context(), "c-2", tree.Limits{})
 	require.Equal(t, Failed, statusOf(err))
 	require.ErrorContains(t, err, "the executor will try too")
+}
+
+// Where the module launches what its executor would refuse by itself, the executor is told.
+func TestTheExecutorIsToldToLaunch(t *testing.T) {
+	for mode, want := range map[string]string{hierarchyEnforce: "{}", hierarchyRequire: "{}",
+		hierarchyWarn: `{"environment":{"variables":[{"name":"DCE_CGROUP_USE_HIERARCHY","value":"warn"}]}}`,
+		hierarchyOff:  `{"environment":{"variables":[{"name":"DCE_CGROUP_USE_HIERARCHY","value":"off"}]}}`,
+	} {
+		s := newStage(t, "use_hierarchy", mode)
+		s.fake.Fail(engine.MethodInfo, errdefs.ErrUnavailable, enginetest.Always) // so that the executor is left to find the parent
+		s.isolated()
+		e := s.do("prepare", s.launched("c1"))
+		require.Equal(t, OK, e.status, e.text)
+		require.JSONEq(t, want, e.text)
+	}
 }
 
 // A limit that can't bind any more: what is in the way is named, and the metric says that it does not bind.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/dce-go/dce/go/cgroup"
-	"github.com/dce-go/dce/go/labels"
 	"github.com/dce-go/dce/go/oom"
 	"github.com/dce-go/dce/go/tree"
 )
@@ -111,18 +110,18 @@ type networkStatistics struct {
 	SendDropped     uint64 `json:"net_tx_dropped,omitempty"`
 }
 
-// network is what passed the interfaces that a pod shares, whose container is infra; nothing where it has none, or the host's. The
-// services are what the sandbox says, to which containers write: only those are looked at whose cgroup is there.
+// network is what passed the interfaces of a pod's containers, those that several share once; nothing where they have none, or the
+// host's. The services are what the sandbox says, to which containers write: only those are looked at whose cgroup is there.
 func (c *Core) network(path string, services map[string]string) networkStatistics {
-	var n cgroup.NetworkUsage
+	var paths []string
 	if len(services) > 0 {
 		children, _ := c.host.Children(path)
 		for _, name := range children {
-			if services[cgroup.ContainerID(name)] == labels.RoleInfra {
-				passed, _, _ := c.host.Interfaces(path + "/" + name)
-				n.Add(passed)
+			if _, known := services[cgroup.ContainerID(name)]; known {
+				paths = append(paths, path+"/"+name)
 			}
 		}
 	}
+	n, _, _ := c.host.Interfaces(paths...)
 	return networkStatistics{n.ReceivedBytes, n.ReceivedPackets, n.ReceiveErrors, n.ReceiveDropped, n.SentBytes, n.SentPackets, n.SendErrors, n.SendDropped}
 }

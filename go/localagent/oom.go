@@ -94,17 +94,21 @@ func (a *Agent) oomLabels(c *Container) *mesos.Labels {
 	if err != nil {
 		a.options.Log.WithError(err).Warn("What the executor says of its containers can't be read")
 	}
+	var cause *oom.Kill
 	for _, k := range c.ooms {
-		if kill, ok := oom.NewKill(k, services); ok {
-			out := &mesos.Labels{}
-			for key, value := range kill.Labels() {
-				out.Labels = append(out.Labels, mesos.Label{Key: key, Value: &value})
-			}
-			slices.SortFunc(out.Labels, func(x, y mesos.Label) int { return strings.Compare(x.Key, y.Key) })
-			return out
+		if kill, ok := oom.NewKill(k, services); ok && (cause == nil || kill.Outweighs(*cause)) {
+			cause = &kill
 		}
 	}
-	return nil
+	if cause == nil {
+		return nil
+	}
+	out := &mesos.Labels{}
+	for key, value := range cause.Labels() {
+		out.Labels = append(out.Labels, mesos.Label{Key: key, Value: &value})
+	}
+	slices.SortFunc(out.Labels, func(x, y mesos.Label) int { return strings.Compare(x.Key, y.Key) })
+	return out
 }
 
 func (a *Agent) oomMessage(c *Container) string {

@@ -40,11 +40,11 @@ func Containers(sandbox string) (map[string]string, error) {
 	return out, err
 }
 
-// Last reads the latest kill that an executor noted in its sandbox. ok is false where there is none since then.
+// Last reads the kill that tells most of those that an executor noted in its sandbox since a time. ok is false where there is none.
 func Last(sandbox string, since time.Time) (last Kill, ok bool, err error) {
 	err = visit(sandbox, func(file File) {
 		for _, kill := range file.Kills {
-			if !kill.At.Before(since) && (!ok || kill.At.After(last.At)) {
+			if !kill.At.Before(since) && (!ok || kill.Outweighs(last)) {
 				last, ok = kill, true
 			}
 		}

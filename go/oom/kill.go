@@ -38,11 +38,13 @@ type Kill struct {
 	At        time.Time         `json:"at"`
 }
 
+var levels = map[cgroup.Level]string{cgroup.LevelOwn: "container", cgroup.LevelParent: "pod", cgroup.LevelAbove: "above"}
+
 // NewKill names a kill after the services of containers (by Docker's id). ok is false where the container is none of them.
 func NewKill(k cgroup.OOM, services map[string]string) (out Kill, ok bool) {
 	out = Kill{
 		Container: cgroup.ContainerID(k.Name), Cgroup: k.Cgroup, Usage: k.Usage, Peak: k.Peak, Processes: k.Kills,
-		Limit: map[cgroup.Level]string{cgroup.LevelOwn: "container", cgroup.LevelParent: "pod", cgroup.LevelAbove: "above"}[k.Level],
+		Limit: levels[k.Level],
 		Used:  map[string]uint64{}, At: k.At,
 	}
 	if k.Limit != cgroup.NoLimit {
@@ -56,6 +58,14 @@ func NewKill(k cgroup.OOM, services map[string]string) (out Kill, ok bool) {
 	out.Service, ok = services[out.Container]
 	out.Message = out.clause()
 	return out, ok
+}
+
+// Outweighs says which of two kills rather ended the pod: one at a limit that all its services share, then the later.
+func (k Kill) Outweighs(other Kill) bool {
+	if own := k.Limit == levels[cgroup.LevelOwn]; own != (other.Limit == levels[cgroup.LevelOwn]) {
+		return !own
+	}
+	return k.At.After(other.At)
 }
 
 // Labels are those for the status of the task.

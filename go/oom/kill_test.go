@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -88,4 +89,21 @@ func TestReadingASandboxIsBounded(t *testing.T) {
 	got, err = Containers(dir)
 	require.ErrorContains(t, err, "it is too large: of one such file 128 kB are read")
 	require.Len(t, got, maxAll/maxFile)
+}
+
+func TestWhichKillEndedThePod(t *testing.T) {
+	at := func(limit string, s int) Kill { return Kill{Limit: limit, At: time.Unix(int64(s), 0)} }
+	for name, c := range map[string]struct {
+		a, b Kill
+		want bool
+	}{
+		"the later":                {at("container", 2), at("container", 1), true},
+		"the earlier":              {at("pod", 1), at("pod", 2), false},
+		"all its services' limit":  {at("pod", 1), at("container", 2), true},
+		"one service's limit":      {at("container", 2), at("pod", 1), false},
+		"above is everybody's too": {at("above", 1), at("container", 2), true},
+		"pod and above alike":      {at("above", 1), at("pod", 2), false},
+	} {
+		require.Equal(t, c.want, c.a.Outweighs(c.b), name)
+	}
 }

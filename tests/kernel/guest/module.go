@@ -95,7 +95,7 @@ var modules = []check{
 		"child": {core.Refused, "has children (other)", "0"}, "fresh": {core.Refused, "is 0, so that the limit does not bind", "0"},
 	})},
 	{"v1: warn launches, changes nothing, and the metric says so", late("warn", map[string]outcome{
-		"child": {core.OK, "DCE_CGROUP_PARENT", "0"}, "fresh": {core.OK, "DCE_CGROUP_PARENT", "0"},
+		"child": {core.OK, `"DCE_CGROUP_USE_HIERARCHY","value":"warn"`, "0"}, "fresh": {core.OK, "DCE_CGROUP_PARENT", "0"},
 	})},
 }
 
