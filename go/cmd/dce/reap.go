@@ -55,6 +55,11 @@ func reapCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "reap", Short: "Remove what dead executors left on this host", Long: reapHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{"executor", "work-dir"} { // an unset variable of a script does not mean all
+				if flag := cmd.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+					return badInput("--%s is empty; name one, or leave the flag out", name)
+				}
+			}
 			if err := f.check(); err != nil {
 				return err
 			}

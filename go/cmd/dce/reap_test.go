@@ -15,3 +15,17 @@ func TestReapTakesAWorkDirAsTheAgentDoes(t *testing.T) {
 		require.Equal(t, want, f.workDir)
 	}
 }
+
+// A script whose variable is not set does not mean everybody.
+func TestReapOfNobody(t *testing.T) {
+	for _, flag := range []string{"--executor", "--work-dir"} {
+		cmd := reapCommand()
+		cmd.SetArgs([]string{flag, ""})
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		err := cmd.ExecuteContext(t.Context())
+		require.EqualError(t, err, flag+" is empty; name one, or leave the flag out")
+		var exit *exitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, 2, exit.code)
+	}
+}
