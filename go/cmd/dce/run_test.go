@@ -23,7 +23,7 @@ import (
 	"github.com/dce-go/dce/go/localagent"
 )
 
-const soon = 30 * time.Second
+const soon = time.Minute
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
