@@ -61,8 +61,9 @@ func readMemory(dir *os.File, unified bool) (m memoryOf, err error) {
 		return m, err
 	}
 	m.peak, err = readLimit(dir, names[2])
-	if unified && gone(err) {
-		m.peak, err = m.usage, nil
+	if unified && gone(err) { // an older kernel; or the cgroup goes away, whose file of usage goes before (kernel/cgroup/cgroup.c, css_clear_dir)
+		m.usage, err = readLimit(dir, names[1])
+		m.peak = m.usage
 	}
 	return m, err
 }

@@ -1,12 +1,14 @@
 package cgroup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/dce-go/dce/tests/fakehost"
 )
@@ -106,6 +108,43 @@ func TestOOMOnV2(t *testing.T) {
 	fakehost.Put(t, root, task+"/db/memory.events", "oom 2\noom_kill 3\n")
 	require.EqualValues(t, 3, got.wait(t, 4)[3].Kills)
 	require.Len(t, got.wait(t, 4), 4)
+}
+
+// A kernel without memory.peak is told from a cgroup that goes away, of which some files are there yet.
+func TestMemoryOfACgroupThatGoesAway(t *testing.T) {
+	for name, goes := range map[string]bool{"an older kernel": false, "it goes away": true} {
+		t.Run(name, func(t *testing.T) {
+			at := t.TempDir()
+			current := filepath.Join(at, "memory.current")
+			require.NoError(t, os.WriteFile(filepath.Join(at, "memory.max"), []byte("33554432\n"), 0o644))
+			require.NoError(t, unix.Mkfifo(current, 0o644))
+			dir, err := os.Open(at)
+			require.NoError(t, err)
+			defer dir.Close()
+			answered := make(chan error, 1)
+			go func() { // answers the first question when somebody asks it
+				pipe, err := os.OpenFile(current, os.O_WRONLY, 0)
+				if err == nil {
+					err = os.Remove(current)
+				}
+				if err == nil && !goes {
+					err = os.WriteFile(current, []byte("4096\n"), 0o644)
+				}
+				if err == nil {
+					_, err = pipe.WriteString("8192\n")
+				}
+				answered <- errors.Join(err, pipe.Close())
+			}()
+			got, err := readMemory(dir, true)
+			require.NoError(t, <-answered)
+			if goes {
+				require.True(t, gone(err), "%v", err)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, memoryOf{limit: 33554432, usage: 4096, peak: 4096}, got)
+		})
+	}
 }
 
 // A container's cgroup may go before its counters were read, and the watched one has counted the kill.
