@@ -13,8 +13,8 @@ import (
 	"github.com/dce-go/dce/go/tree"
 )
 
-// removals bounds what files bounds where it may wait, for a cgroup that gets empty or for systemd: no look waits for that, which
-// would seem to be the engine's silence.
+// removals bounds, for all sweeps together, what files bounds where it may wait, for a cgroup that gets empty or for systemd: no
+// look waits for that, which would seem to be the engine's silence.
 var removals = semaphore.NewWeighted(2)
 
 // runCgroups removes the cgroups of runs. An agent that is at work removes those that it made by itself, and fails where one
@@ -26,10 +26,6 @@ type runCgroups struct {
 }
 
 func (c runCgroups) remove(ctx context.Context, one Removal) error {
-	if err := removals.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer removals.Release(1)
 	if tree.Ours(one.ID) {
 		return tree.At(c.host, one.ID).Remove(ctx)
 	}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/dce-go/dce/go/cgroup"
 	"github.com/dce-go/dce/go/core/guard"
 	"github.com/dce-go/dce/go/engine/enginetest"
 )
 
-// Cgroups that do not get empty hold up those that are removed, and nobody who looks.
+// Cgroups that do not get empty hold up those that are removed, and nobody who looks or waits for the engine.
 func TestABusyCgroupHoldsUpNoLook(t *testing.T) {
 	host, err := cgroup.Open(cgroup.Options{Patience: time.Hour})
 	require.NoError(t, err)
@@ -27,6 +28,7 @@ func TestABusyCgroupHoldsUpNoLook(t *testing.T) {
 		var left *cgroup.BusyError
 		require.ErrorAs(t, busy.Wait(), &left)
 	}()
+	r := &remover{cgroups: runCgroups{host: host}, attempt: time.Hour, slots: semaphore.NewWeighted(1)}
 	for _, run := range []string{"c1", "c2"} {
 		own := root + "/" + run
 		require.NoError(t, host.Create(own, "memory"), "this test makes cgroups on this machine: run it as root")
@@ -35,7 +37,7 @@ func TestABusyCgroupHoldsUpNoLook(t *testing.T) {
 		t.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
 		require.NoError(t, host.AddProc(own, process.Process.Pid, "memory"))
 		busy.Go(func() error {
-			return runCgroups{host: host}.remove(ctx, Removal{Run: run, Kind: KindCgroup, ID: own})
+			return r.one(ctx, Removal{Run: run, Kind: KindCgroup, ID: own})
 		})
 	}
 	require.Eventually(t, func() bool {
@@ -45,6 +47,7 @@ func TestABusyCgroupHoldsUpNoLook(t *testing.T) {
 		}
 		return true
 	}, time.Minute, time.Millisecond, "both wait")
+	require.True(t, r.slots.TryAcquire(1), "no call to the engine waits for them")
 	bounded, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	seen, err := Observe(bounded, enginetest.New(), host, Match{Scope: "/s", CgroupRoots: []string{root}})

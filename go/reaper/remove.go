@@ -27,7 +27,7 @@ const (
 type remover struct {
 	engine  Engine
 	cgroups runCgroups
-	slots   *semaphore.Weighted // calls at a time; first come, first served, so that what hangs holds up nobody for long
+	slots   *semaphore.Weighted // calls to the engine at a time; first come, first served, so that what hangs holds up nobody for long
 	attempt time.Duration       // of one call
 	grace   time.Duration       // of what still runs
 	mu      sync.Mutex
@@ -83,12 +83,16 @@ func (r *remover) note(one Removal, err error) {
 
 // one removes one thing, with further attempts where they may help.
 func (r *remover) one(ctx context.Context, one Removal) error {
+	slots := r.slots
+	if one.Kind == KindCgroup { // no call to the engine, and so made beside those that wait for it
+		slots = removals
+	}
 	pause := firstPause
 	for n := 1; ; n++ {
-		if err := r.slots.Acquire(ctx, 1); err != nil {
+		if err := slots.Acquire(ctx, 1); err != nil {
 			return fmt.Errorf("the sweep ended before its turn: %w", err)
 		}
-		err := r.act(ctx, one, n > 1)
+		err := r.act(ctx, one, n > 1, slots)
 		if err == nil || ctx.Err() != nil || n >= attempts(err) || !sleep(ctx, pause) {
 			return err
 		}
@@ -113,8 +117,8 @@ func attempts(err error) int {
 }
 
 // act makes one attempt, and gives its slot back. again says that it is not the first.
-func (r *remover) act(ctx context.Context, one Removal, again bool) error {
-	defer r.slots.Release(1)
+func (r *remover) act(ctx context.Context, one Removal, again bool, slot *semaphore.Weighted) error {
+	defer slot.Release(1)
 	if one.Kind != engine.KindContainer {
 		ctx, cancel := context.WithTimeout(ctx, r.attempt)
 		defer cancel()

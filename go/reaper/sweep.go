@@ -26,7 +26,7 @@ type Sweeper struct {
 	Patience time.Duration // a whole sweep; default 1m
 	// StopGrace is how long what still runs may take after its stop signal; 0: it is killed at once.
 	StopGrace time.Duration
-	// Slots bounds the calls at a time, and may be shared by several sweepers; default Parallel of its own.
+	// Slots bounds the calls to the engine at a time, and may be shared by several sweepers; default Parallel of its own.
 	Slots *semaphore.Weighted
 	// Look shows what is there, at least all of the match; default Observe.
 	Look func(context.Context, Match) (Observed, error)
