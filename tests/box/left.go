@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -18,8 +19,11 @@ import (
 	"github.com/docker/docker/api/types/volume"
 )
 
-// Left lists what those who used the engine have left in it: containers, networks and volumes.
+// Left lists what those who used the engine have left in it: containers, networks and volumes. An engine that stands still has a
+// minute for it.
 func (b *Box) Left(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	cli, err := b.Client()
 	if err != nil {
 		return nil, err
