@@ -17,6 +17,9 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
+	"golang.org/x/sys/unix"
+
+	"github.com/dce-go/dce/go/tree"
 )
 
 // Left lists what those who used the engine have left in it: containers, networks and volumes. An engine that stands still has a
@@ -55,10 +58,32 @@ func (b *Box) Left(ctx context.Context) ([]string, error) {
 }
 
 // Host is what of this machine tests may have changed and must have put back.
-type Host struct{ cgroups []string }
+type Host struct{ cgroups, roots []string }
 
 // LookAtHost notes what is there before tests run.
-func LookAtHost() Host { return Host{cgroups: ours()} }
+func LookAtHost() Host { return Host{cgroups: ours(), roots: podRoots()} }
+
+// Tidy removes the empty cgroups /dce that were not there: a host keeps them for its next pods, as an agent keeps its own root, and
+// a machine that only tests need not.
+func (h Host) Tidy() {
+	for _, root := range podRoots() {
+		if !slices.Contains(h.roots, root) {
+			_ = unix.Rmdir(root) // one with something in it stays
+		}
+	}
+}
+
+func podRoots() []string {
+	var roots []string
+	for _, pattern := range []string{"/sys/fs/cgroup" + tree.Root, "/sys/fs/cgroup/*" + tree.Root} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			panic(err) // the pattern is a constant
+		}
+		roots = append(roots, found...)
+	}
+	return roots
+}
 
 // Left lists what is there now and was not: cgroups without a process below a root of ours, and processes that were started
 // with this engine in their environment.

@@ -62,6 +62,7 @@ func (r runner) run(args []string) (code int, err error) {
 	if r.clean {
 		left = append(left, settled(r.patience, func() []string { return before.Left(b) })...)
 	}
+	before.Tidy()
 	if len(left) > 0 {
 		errs = append(errs, fmt.Errorf("%s left behind:\n  %s", args[0], strings.Join(left, "\n  ")))
 	}
