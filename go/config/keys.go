@@ -93,8 +93,8 @@ var keys = []Key{
 		field: func(c *Config) any { return &c.Limits.Check },
 	}, {
 		Name: "limits.unbound", Type: Choice, Choices: []string{"warn", "fail"}, Default: "warn",
-		Doc: "What happens to a pod that a limit of its task can't bind as a whole, because neither the agent, its module nor an executor without " +
-			"rights sees to it: it is launched and TASK_RUNNING says so, or it is refused before anything is created.",
+		Doc: "What happens to a pod that a limit of its task can't bind as a whole, because neither the agent nor its module sees to it and the executor " +
+			"may not: it is launched and TASK_RUNNING says so, or it is refused before anything is created.",
 		field: func(c *Config) any { return &c.Limits.Unbound },
 	}, {
 		Name: "qos", Type: Choice, Choices: append([]string{QoSAuto}, qos.Classes()...), Default: QoSAuto,

@@ -41,7 +41,7 @@ func (c *Core) attribute(_ context.Context, in containerOnly) (any, error) {
 		return attribution{}, nil
 	}
 	since := time.Now().Add(-recentKill)
-	kill, ok, err := oom.Last(k.sandbox, since)
+	kill, ok, err := oom.Noted(k.sandbox, since)
 	if err != nil {
 		c.log.WithError(err).WithField("container", in.Container).Warn("dce: what the executor noted of the memory of its pod can't be read")
 	}

@@ -85,13 +85,13 @@ func (c *Core) unwatchAll() {
 	}
 }
 
-// heard is the kill since a time that tells most, of those that the watch of a run heard of in containers that its executor named.
-func (c *Core) heard(run, sandbox string, since time.Time) (last oom.Kill, ok bool) {
+// heard is what rather ended a run, of the kills since a time that its watch heard of.
+func (c *Core) heard(run, sandbox string, since time.Time) (cause oom.Kill, ok bool) {
 	c.watches.mu.Lock()
 	w := c.watches.runs[run]
 	c.watches.mu.Unlock()
 	if w == nil {
-		return last, false
+		return cause, false
 	}
 	services, err := oom.Containers(sandbox)
 	if err != nil {
@@ -99,10 +99,5 @@ func (c *Core) heard(run, sandbox string, since time.Time) (last oom.Kill, ok bo
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, one := range w.kills {
-		if kill, known := oom.NewKill(one, services); known && !kill.At.Before(since) && (!ok || kill.Outweighs(last)) {
-			last, ok = kill, true
-		}
-	}
-	return last, ok
+	return oom.Cause(w.kills, services, since)
 }

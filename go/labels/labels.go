@@ -26,6 +26,9 @@ const (
 	// Essential is read, not written: a service labelled "true" is essential, and then the others are sidecars.
 	Essential = "io.dce.essential"
 
+	// Unbound is of updates, not of containers: which limits of the task do not bind the pod, and why.
+	Unbound = "io.dce.unbound"
+
 	ClassicTask     = "taskId"     // what the predecessors of dce wrote
 	ClassicExecutor = "executorId" // likewise
 

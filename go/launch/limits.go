@@ -38,17 +38,21 @@ func checkLimits(spec engine.PodSpec, task grant) (warning string, err error) {
 	reserved := sum(spec, func(r *container.Resources) float64 { return float64(max(r.MemoryReservation, 0)) })
 	cpus := sum(spec, cpuLimit)
 	if total, list := memory.total(); task.Limit.Memory > 0 && total > float64(task.Limit.Memory) {
-		err = &LimitsError{fmt.Sprintf("the memory limits of the services add up to %s (%s) and the task has %s: give the task more memory, "+
-			"lower mem_limit, or set limits.check to warn", qos.Megabytes(total), list(qos.Megabytes[float64]), qos.Megabytes(float64(task.Limit.Memory)))}
+		err = tooMuch("limits", "mem_limit", total, list(qos.Megabytes[float64]), task.Limit.Memory)
 	} else if total, list := reserved.total(); task.Request.Memory > 0 && total > float64(task.Request.Memory) {
-		err = &LimitsError{fmt.Sprintf("the memory reservations of the services add up to %s (%s) and the task has %s: give the task more memory, "+
-			"lower mem_reservation, or set limits.check to warn", qos.Megabytes(total), list(qos.Megabytes[float64]), qos.Megabytes(float64(task.Request.Memory)))}
+		err = tooMuch("reservations", "mem_reservation", total, list(qos.Megabytes[float64]), task.Request.Memory)
 	}
 	if total, list := cpus.total(); task.mostCPUs() > 0 && total > task.mostCPUs()*1.001 {
 		warning = fmt.Sprintf("The CPU limits of the services add up to %s (%s) and the task has %s: they share what it has.",
 			qos.Decimal(total), list(qos.Decimal), qos.Decimal(task.mostCPUs()))
 	}
 	return warning, err
+}
+
+func tooMuch(what, key string, total float64, list string, task uint64) error {
+	sum, has := qos.Apart(total/(1<<20), float64(task)/(1<<20))
+	return &LimitsError{fmt.Sprintf("the memory %s of the services add up to %s MB (%s) and the task has %s MB: give the task more memory, "+
+		"lower %s, or set limits.check to warn", what, sum, list, has, key)}
 }
 
 // cpuLimit is the most CPUs that a container may use, 0 for no limit.

@@ -40,6 +40,7 @@ func TestCheckLimits(t *testing.T) {
 		"CPUs":                   {[]engine.ContainerSpec{has("a", false, 0, 0.75), quota}, mb(64, 2), "add up to 2.25 (a 0.75 + q 1.5) and the task has 2:", ""},
 		"init is not added":      {[]engine.ContainerSpec{has("a", false, 60, 0), has("i", true, 60, 0)}, mb(64, 1), "", ""},
 		"init alone is too much": {[]engine.ContainerSpec{has("a", false, 60, 0), has("i", true, 70, 0)}, mb(64, 1), "", "(i 70 MB, which runs before the others)"},
+		"a little more":          {[]engine.ContainerSpec{{Service: "a", Host: &container.HostConfig{Resources: container.Resources{Memory: 64<<20 + 4096}}}}, mb(64, 1), "", "add up to 64.004 MB (a 64 MB) and the task has 64.000 MB"},
 		"reservations":           {[]engine.ContainerSpec{reserves("a", false, 40), reserves("b", false, 25)}, mb(64, 1), "", "the memory reservations of the services add up to 65 MB (a 40 MB + b 25 MB) and the task has 64 MB: give"},
 		"reserved before":        {[]engine.ContainerSpec{reserves("a", false, 40), reserves("b", true, 64)}, mb(64, 1), "", ""},
 		"reserved, of none":      {[]engine.ContainerSpec{reserves("a", false, 40)}, grant{}, "", ""},

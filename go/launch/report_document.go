@@ -127,7 +127,7 @@ func (d document) data() []byte {
 func (d document) labels() map[string]string {
 	out := map[string]string{labels.Pod: d.Pod, statusKind: string(d.Kind)}
 	if d.Unbound != "" {
-		out[statusUnbound] = cut(d.Unbound)
+		out[labels.Unbound] = cut(d.Unbound)
 	}
 	states := map[string]map[string]int{}
 	for _, m := range d.Services {
@@ -164,9 +164,8 @@ func (d document) labels() map[string]string {
 
 // Labels of updates; those of services are io.dce.service.<service>.state and .image.
 const (
-	statusKind    = "io.dce.kind"
-	statusUnbound = "io.dce.unbound"       // which limits of the task do not bind the pod, and why
-	statusMore    = "io.dce.services.more" // how many services have no labels
+	statusKind = "io.dce.kind"
+	statusMore = "io.dce.services.more" // how many services have no labels
 )
 
 // short is a state with what matters of it: "running healthy", "exited 3".

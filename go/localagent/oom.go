@@ -94,13 +94,8 @@ func (a *Agent) oomLabels(c *Container) *mesos.Labels {
 	if err != nil {
 		a.options.Log.WithError(err).Warn("What the executor says of its containers can't be read")
 	}
-	var cause *oom.Kill
-	for _, k := range c.ooms {
-		if kill, ok := oom.NewKill(k, services); ok && (cause == nil || kill.Outweighs(*cause)) {
-			cause = &kill
-		}
-	}
-	if cause == nil {
+	cause, ok := oom.Cause(c.ooms, services, time.Time{})
+	if !ok {
 		return nil
 	}
 	out := &mesos.Labels{}

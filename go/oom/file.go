@@ -40,16 +40,17 @@ func Containers(sandbox string) (map[string]string, error) {
 	return out, err
 }
 
-// Last reads the kill that tells most of those that an executor noted in its sandbox since a time. ok is false where there is none.
-func Last(sandbox string, since time.Time) (last Kill, ok bool, err error) {
+// Noted reads the kill that outweighs the others, of those that an executor noted in its sandbox since a time. ok is false where there
+// is none.
+func Noted(sandbox string, since time.Time) (cause Kill, ok bool, err error) {
 	err = visit(sandbox, func(file File) {
 		for _, kill := range file.Kills {
-			if !kill.At.Before(since) && (!ok || kill.Outweighs(last)) {
-				last, ok = kill, true
+			if !kill.At.Before(since) && (!ok || kill.Outweighs(cause)) {
+				cause, ok = kill, true
 			}
 		}
 	})
-	return last, ok, err
+	return cause, ok, err
 }
 
 // visit reads the files of all pods of an executor, one after the other; what can't be read is left out, and in the error.

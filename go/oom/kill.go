@@ -68,6 +68,17 @@ func (k Kill) Outweighs(other Kill) bool {
 	return k.At.After(other.At)
 }
 
+// Cause is the kill since a time that outweighs the others, of those in containers that services (by Docker's id) names. ok is false
+// where there is none.
+func Cause(kills []cgroup.OOM, services map[string]string, since time.Time) (cause Kill, ok bool) {
+	for _, one := range kills {
+		if kill, known := NewKill(one, services); known && !kill.At.Before(since) && (!ok || kill.Outweighs(cause)) {
+			cause, ok = kill, true
+		}
+	}
+	return cause, ok
+}
+
 // Labels are those for the status of the task.
 func (k Kill) Labels() map[string]string {
 	return map[string]string{

@@ -107,3 +107,16 @@ func TestWhichKillEndedThePod(t *testing.T) {
 		require.Equal(t, c.want, c.a.Outweighs(c.b), name)
 	}
 }
+
+func TestCause(t *testing.T) {
+	services := map[string]string{"1": "web", "2": "db"}
+	kill := func(name string, level cgroup.Level, s int64) cgroup.OOM {
+		return cgroup.OOM{Name: name, Kills: 1, Level: level, At: time.Unix(s, 0)}
+	}
+	kills := []cgroup.OOM{kill("1", cgroup.LevelParent, 10), kill("2", cgroup.LevelOwn, 20), kill("3", cgroup.LevelParent, 30)}
+	for since, want := range map[int64]string{0: "web", 10: "web", 11: "db", 21: ""} {
+		cause, ok := Cause(kills, services, time.Unix(since, 0))
+		require.Equal(t, want != "", ok)
+		require.Equal(t, want, cause.Service)
+	}
+}

@@ -54,8 +54,8 @@ func (p Pod) Decide(asked Class) (Class, error) {
 // Megabytes is an amount of memory for people.
 func Megabytes[N uint64 | float64](bytes N) string { return Decimal(float64(bytes)/(1<<20)) + " MB" }
 
-// apart are two amounts for people, with as many digits as it takes to see that they differ.
-func apart(a, b float64) (string, string) {
+// Apart are two amounts for people, with as many digits as it takes to see that they differ.
+func Apart(a, b float64) (string, string) {
 	x, y := Decimal(a), Decimal(b)
 	for digits := 3; x == y && a != b && digits <= 9; digits++ {
 		x, y = strconv.FormatFloat(a, 'f', digits, 64), strconv.FormatFloat(b, 'f', digits, 64)

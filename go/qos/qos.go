@@ -119,10 +119,10 @@ const slack = 1e-6
 func (p Pod) fits() error {
 	switch sum, has := p.requests(), p.Task.Request; {
 	case sum.Memory > has.Memory:
-		wanted, had := apart(float64(sum.Memory)/(1<<20), float64(has.Memory)/(1<<20))
+		wanted, had := Apart(float64(sum.Memory)/(1<<20), float64(has.Memory)/(1<<20))
 		return contradiction("the services request %s MB of memory together and the task has %s MB", wanted, had)
 	case sum.CPUs > has.CPUs+slack:
-		wanted, had := apart(sum.CPUs, has.CPUs)
+		wanted, had := Apart(sum.CPUs, has.CPUs)
 		return contradiction("the services request %s CPUs together and the task has %s", wanted, had)
 	}
 	return nil

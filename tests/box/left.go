@@ -73,16 +73,19 @@ func (h Host) Tidy() {
 	}
 }
 
-func podRoots() []string {
-	var roots []string
-	for _, pattern := range []string{"/sys/fs/cgroup" + tree.Root, "/sys/fs/cgroup/*" + tree.Root} {
-		found, err := filepath.Glob(pattern)
+func podRoots() []string { return roots(tree.Root) }
+
+// roots lists cgroups at the top of every hierarchy, by a pattern of their names.
+func roots(names string) []string {
+	var all []string
+	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		found, err := filepath.Glob(filepath.Join(hierarchy, names))
 		if err != nil {
 			panic(err) // the pattern is a constant
 		}
-		roots = append(roots, found...)
+		all = append(all, found...)
 	}
-	return roots
+	return all
 }
 
 // Left lists what is there now and was not: cgroups without a process below a root of ours, and processes that were started
@@ -100,19 +103,13 @@ func (h Host) Left(b *Box) []string {
 // ours lists the cgroups below roots whose names begin with dce.
 func ours() []string {
 	var dirs []string
-	for _, pattern := range []string{"/sys/fs/cgroup/dce*", "/sys/fs/cgroup/*/dce*"} {
-		roots, err := filepath.Glob(pattern)
-		if err != nil {
-			panic(err) // the pattern is a constant
-		}
-		for _, root := range roots {
-			_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-				if err == nil && d.IsDir() && path != root {
-					dirs = append(dirs, path)
-				}
-				return nil // what goes away meanwhile is not left
-			})
-		}
+	for _, root := range roots("dce*") {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && path != root {
+				dirs = append(dirs, path)
+			}
+			return nil // what goes away meanwhile is not left
+		})
 	}
 	return dirs
 }

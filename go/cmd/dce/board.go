@@ -42,14 +42,11 @@ func (b *board) update(status mesos.TaskStatus, at time.Time) string {
 	}
 	b.state, b.stateAt = state, at
 	line := fmt.Sprintf("%s: %s (%s)", b.task, state, b.since(at))
-	if b.message != "" && (status.GetState() != mesos.TASK_RUNNING || labelOf(status, unbound) != "") {
+	if b.message != "" && (status.GetState() != mesos.TASK_RUNNING || labelOf(status, labels.Unbound) != "") {
 		line += " " + b.message
 	}
 	return line
 }
-
-// unbound is the label of a status that says which limits of the task do not bind its pod (go/launch, report_document.go).
-const unbound = "io.dce.unbound"
 
 // told is the first line of the message of a status, and which service the kernel killed where an agent, which does not know
 // that, has the last word.
