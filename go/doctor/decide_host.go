@@ -226,7 +226,10 @@ func leftovers(f Facts) Finding {
 	case foreign != "":
 		return warn("look at them, and remove by hand what is not needed (docker rm, docker network rm, docker volume rm)", "%s with dce's labels that are not proved to be a pod's, such as %s", foreign, l.Example)
 	}
-	return ok("nothing on this host belongs to no living executor")
+	if young := kinds(l.Young); young != "" {
+		return ok("nothing that dead executors left; %s of no living one, younger than %s, may be coming to life", young, f.Asked.Age)
+	}
+	return ok("nothing that dead executors left")
 }
 
 // kinds counts for people: "2 containers, 1 network".

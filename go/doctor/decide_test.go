@@ -338,6 +338,10 @@ var wrongs = []wrong{
 	{"leftovers", func(f *Facts) {
 		f.Leftovers.Value = Leftovers{Foreign: map[engine.Kind]int{engine.KindContainer: 1}, Example: "container x: why"}
 	}, Warn, "1 container with dce's labels|container x: why|by hand"},
+	{"leftovers", func(*Facts) {}, OK, "nothing that dead executors left"},
+	{"leftovers", func(f *Facts) {
+		f.Asked.Age, f.Leftovers.Value = 10*time.Second, Leftovers{Young: map[engine.Kind]int{engine.KindContainer: 2}}
+	}, OK, "nothing that dead executors left|2 containers of no living one, younger than 10s"},
 	{"leftovers", func(f *Facts) { f.Leftovers.Err = errDenied; f.User = 5 }, Unknown, "user 5|as root"},
 	{"leftovers", func(f *Facts) { f.Leftovers.Err = errNoEngine }, Unknown, "see engine"},
 }

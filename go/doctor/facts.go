@@ -72,6 +72,7 @@ type Leftovers struct {
 	Counts  map[engine.Kind]int // what `dce reap` would remove
 	Foreign map[engine.Kind]int // what it would leave, for it bears our labels but is not proved to be a pod's
 	Example string              // one of the latter, with the reason
+	Young   map[engine.Kind]int // of no executor that lives, and younger than Options.Age: it may be coming to life
 }
 
 // Cgroups is how the host arranges them.

@@ -63,7 +63,7 @@ func ask(ctx context.Context, where engine.ConnectOptions) (answered, error) {
 
 // findLeftovers asks the reaper what it would remove.
 func findLeftovers(ctx context.Context, docker *engine.Docker, o Options) (Leftovers, error) {
-	out := Leftovers{Counts: map[engine.Kind]int{}, Foreign: map[engine.Kind]int{}}
+	out := Leftovers{Counts: map[engine.Kind]int{}, Foreign: map[engine.Kind]int{}, Young: map[engine.Kind]int{}}
 	host, err := cgroup.Open(o.Cgroups)
 	if err != nil {
 		return out, err
@@ -86,10 +86,12 @@ func findLeftovers(ctx context.Context, docker *engine.Docker, o Options) (Lefto
 			out.Counts[r.Kind]++
 		}
 		for _, l := range plan.Left {
-			if l.Until.IsZero() { // else it is merely young
-				out.Foreign[l.Kind]++
-				out.Example = l.What() + ": " + l.Cause
+			if !l.Until.IsZero() {
+				out.Young[l.Kind]++
+				continue
 			}
+			out.Foreign[l.Kind]++
+			out.Example = l.What() + ": " + l.Cause
 		}
 		if len(plan.Removals) > 0 {
 			out.Scopes = append(out.Scopes, scope)

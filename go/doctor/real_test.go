@@ -66,7 +66,14 @@ func TestLeftoversOfARealHost(t *testing.T) {
 	require.NoError(t, docker.CreateVolume(t.Context(), engine.VolumeSpec{Options: volume.CreateOptions{Name: foreign, Labels: id.Labels("1")}}))
 	remove := func() { _ = docker.Remove(t.Context(), engine.KindVolume, foreign) }
 
+	o.Age = time.Hour
 	f := Gather(t.Context(), o)
+	require.NoError(t, f.Leftovers.Err)
+	require.NotContains(t, f.Leftovers.Value.Scopes, o.WorkDir)
+	require.GreaterOrEqual(t, f.Leftovers.Value.Young[engine.KindNetwork], 1, "it is young")
+
+	o.Age = time.Nanosecond
+	f = Gather(t.Context(), o)
 	require.NoError(t, f.Leftovers.Err)
 	require.Contains(t, f.Leftovers.Value.Scopes, o.WorkDir)
 	require.GreaterOrEqual(t, f.Leftovers.Value.Counts[engine.KindNetwork], 1)
